@@ -1,0 +1,5 @@
+"""`python -m feecalc`: the command line."""
+
+from feecalc.cli import main
+
+main()

@@ -1,0 +1,369 @@
+"""What notebooks, the command line and the pages call: one opened schedule that answers questions.
+
+import feecalc
+s = feecalc.open_schedule()
+s.price("97110", zip="35203", date="2025-10-15", units=3)
+feecalc.fee_schedule(release="2025D", locality="10112-00")
+"""
+
+import datetime as dt
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import cache, cached_property
+from typing import Any, overload
+
+import polars as pl
+
+from feecalc import locality, policy
+from feecalc.errors import InputError
+from feecalc.locality import NATIONWIDE, Answer, Place
+from feecalc.money import FACTOR_SCALE, dollars
+from feecalc.pricing import engine, explain, fee
+from feecalc.pricing.lines import MOST_UNITS
+from feecalc.quote import Quote
+from feecalc.schedule import NATIONAL, Release, Schedule
+
+# The columns of a fee schedule, in order; the amounts are dollars with two places.
+SCHEDULE_AMOUNTS = (
+    "nonfacility",
+    "facility",
+    "opps_nonfacility",
+    "opps_facility",
+    "therapy_nonfacility",
+    "therapy_facility",
+    "nonpar_nonfacility",
+    "nonpar_facility",
+    "limiting_nonfacility",
+    "limiting_facility",
+)
+SCHEDULE_COLUMNS = ("release", "mac", "locality", "hcpcs", "modifier", "status", *SCHEDULE_AMOUNTS)
+
+
+class OpenSchedule:
+    """An opened schedule that prices. Open it once and keep it: tables are read at first use and stay in memory."""
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        self.schedule = schedule or Schedule.open()
+
+    # One code ----------------------------------------------------------------------------------------------------------
+
+    def price(
+        self,
+        hcpcs: str,
+        *,
+        zip: str | None = None,
+        locality: str | None = None,
+        state: str | None = None,
+        date: str | dt.date | None = None,
+        release: str | None = None,
+        units: int = 1,
+        modifiers: str | Sequence[str] = (),
+        setting: str | None = None,
+        pos: str | None = None,
+        participating: bool = True,
+        qp: bool = False,
+    ) -> Quote:
+        """Price one code, and say how.
+
+        The place is one of `zip`, `locality` (MAC-locality, such as 10112-00, or "national") and `state`; without any, the
+        national amount. The date of service defaults to today; `release` in its place prices by that release's first day.
+        Raises InputError for values that cannot be understood, NotLoadedError for a release that is not there.
+        """
+        code = hcpcs.strip().upper()
+        if not code:
+            raise InputError("No code was given.")
+        if isinstance(units, bool) or not isinstance(units, int) or not 1 <= units <= MOST_UNITS:
+            raise InputError(f"Units must be a whole number from 1 to {MOST_UNITS:,}, not {units!r}.")
+        if len([p for p in (zip, locality, state) if p]) > 1:
+            raise InputError("Give one of ZIP, locality and state, not several.")
+        on, dated_by = self._date(date, release)
+        serving, in_force = self.schedule.serving(on)
+        answer = self._place(serving, on, zip, locality, state)
+        place = answer.place or NATIONWIDE
+        given = modifiers.split() if isinstance(modifiers, str) else list(modifiers)
+        line = {
+            "service_date": on,
+            "hcpcs": code,
+            "modifiers": " ".join(given),
+            "units": units,
+            "pos": pos,
+            "setting": setting,
+            "mac": place.mac,
+            "locality": place.locality,
+            "participation": "participating" if participating else "nonparticipating",
+            "qp": qp,
+        }
+        row = self._work_out([line], [serving.name] if serving else [], [code]).row(0, named=True)
+        if answer.place is None and answer.reason is not None and serving is not None:
+            row = {**row, "_outcome": "cannot_price", "_reason": answer.reason, "_allowed": None, "_fee": None}
+        row["_flag_zip_file_substituted"] = answer.substituted
+        return Quote(
+            row=row,
+            place=place if answer.place else None,
+            place_answer=answer,
+            modifiers=tuple(m.upper() for m in given),
+            release=serving,
+            in_force=in_force,
+            assumptions=self._assumptions(row, dated_by, zip, locality, state, setting, pos),
+            suggestions=tuple(self.near(code, serving.name)) if row["_reason"] == "unknown_code" and serving else (),
+            source=self._source(serving),
+        )
+
+    def _date(self, date: str | dt.date | None, release: str | None) -> tuple[dt.date, str]:
+        if release is not None:
+            if date is not None:
+                raise InputError("Give a date of service or a release, not both.")
+            return self.schedule.release(release).effective, "release"
+        if date is None:
+            return dt.date.today(), "today"
+        if isinstance(date, dt.date):
+            return date, "date"
+        try:
+            return dt.date.fromisoformat(date.strip()), "date"
+        except ValueError:
+            raise InputError(f"Date {date!r} is not a date such as 2025-10-15.") from None
+
+    def _place(self, serving: Release | None, on: dt.date, zip_code: str | None, key: str | None, state: str | None) -> Answer:
+        if serving is None:  # without a release there are no localities to look among
+            return Answer(None)
+        if zip_code:
+            return locality.by_zip(self.schedule, serving.name, zip_code, on)
+        if key:
+            return locality.named(self.schedule, serving.name, *locality.parse_key(key))
+        if state:
+            return locality.by_state(self.schedule, serving.name, state)
+        return Answer(NATIONWIDE)
+
+    @staticmethod
+    def _assumptions(
+        row: dict[str, Any],
+        dated_by: str,
+        zip_code: str | None,
+        key: str | None,
+        state: str | None,
+        setting: str | None,
+        pos: str | None,
+    ) -> tuple[str, ...]:
+        said = []
+        if dated_by == "today":
+            said.append(f"Date of service: today, {row['_date']}.")
+        if dated_by == "release":
+            said.append(f"Date of service: the release's first day, {row['_date']}.")
+        if not (zip_code or key or state):
+            said.append("Place: national amount, without locality adjustment.")
+        if not (setting or pos):
+            said.append("Setting: non-facility (such as an office), as no place of service was given.")
+        if row["factor_qp"] is not None and not row["_qp"]:
+            said.append("Clinician: not a Qualifying APM Participant.")
+        if not row["_nonpar"]:
+            said.append("Practitioner: participating with Medicare.")
+        return tuple(said)
+
+    def _source(self, release: Release | None) -> dict[str, str] | None:
+        return release.sources[0] if release else None
+
+    def near(self, code: str, release: str, count: int = 5) -> list[str]:
+        """The codes of a release that look most like an unknown one: by likeness, then labelled ones, then payable ones."""
+        table = self.schedule.table(release, "pprrvu").filter(pl.col("modifier") == "")
+        labels = self.labels
+        letters = Counter(code)
+        alike = []
+        for candidate, status in table.select("hcpcs", "status").iter_rows():
+            shared = (letters & Counter(candidate)).total()
+            if candidate[0] == code[0] and shared >= len(code) - 1:
+                ratio = difflib.SequenceMatcher(None, code, candidate).ratio()
+                alike.append((-ratio, candidate not in labels, status != "A", candidate))
+        return [candidate for *_, candidate in sorted(alike)[:count]]
+
+    # Many lines --------------------------------------------------------------------------------------------------------
+
+    @overload
+    def price_lines(self, lines: pl.DataFrame) -> pl.DataFrame: ...
+    @overload
+    def price_lines(self, lines: pl.LazyFrame) -> pl.LazyFrame: ...
+    def price_lines(self, lines: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame | pl.LazyFrame:
+        """Price claim lines: the same rows in the same order, then the columns of `feecalc.pricing.lines.ADDED`.
+
+        Contract of the columns: feecalc.pricing.lines. Raises InputError where there is no `hcpcs` column.
+        """
+        if isinstance(lines, pl.LazyFrame):
+            return engine.price(lines, self.schedule.tables())
+        return engine.price(lines.lazy(), self.schedule.tables()).collect()
+
+    def _work_out(self, lines: list[dict[str, Any]], releases: list[str], codes: list[str]) -> pl.DataFrame:
+        text = dict.fromkeys(("hcpcs", "modifiers", "pos", "setting", "mac", "locality", "participation"), pl.String)
+        schema = {"service_date": pl.Date, "units": pl.Int64, "qp": pl.Boolean, **text}
+        frame = pl.LazyFrame(lines, schema=schema)
+        tables = self.schedule.tables(releases, codes, zips=False)
+        return engine.work_out(frame, tables).sort("_row").collect(engine="in-memory")
+
+    def history(
+        self, hcpcs: str, *, modifier: str = "", place: Place = NATIONWIDE, setting: str = "nonfacility", qp: bool = False
+    ) -> pl.DataFrame:
+        """One unit of a code over every loaded release: `release`, `effective`, `outcome`, `fee` and `allowed` (dollars).
+
+        `modifier` is 26, TC, 53 or blank. Where the locality or code is missing from a release, its amounts are null.
+        """
+        releases = [self.schedule.releases[name] for name in self.schedule.priceable()]
+        lines = [_line(hcpcs, modifier, place, setting, r.effective, qp) for r in releases]
+        worked = self._work_out(lines, [r.name for r in releases], [hcpcs])
+        return worked.select(
+            "release",
+            pl.col("_date").alias("effective"),
+            pl.col("_outcome").alias("outcome"),
+            dollars(pl.col("_fee")).alias("fee"),
+            dollars(pl.col("_allowed")).alias("allowed"),
+        )
+
+    def across(
+        self, hcpcs: str, *, release: str, modifier: str = "", setting: str = "nonfacility", qp: bool = False
+    ) -> pl.DataFrame:
+        """One unit of a code in every locality of a release: `mac`, `locality`, `name`, `state`, `allowed`; dearest last."""
+        on = self.schedule.release(release).effective
+        known = locality.places(self.schedule, release)
+        worked = self._work_out([_line(hcpcs, modifier, p, setting, on, qp) for p in known], [release], [hcpcs])
+        where = pl.DataFrame(
+            [(p.mac, p.locality, p.name, p.state) for p in known], schema=["mac", "locality", "name", "state"], orient="row"
+        )
+        amounts = worked.select(dollars(pl.col("_allowed")).alias("allowed"))
+        return pl.concat([where, amounts], how="horizontal").sort("allowed", "mac", "locality", nulls_last=True)
+
+    # Whole schedules ---------------------------------------------------------------------------------------------------
+
+    def fee_schedule(self, release: str | None = None, locality: str | None = None, qp: bool = False) -> pl.DataFrame:
+        """The fee schedule of a release (default: the newest): one row per code, modifier, MAC and locality.
+
+        `locality` is a MAC-locality, "all" (every locality) or "national" (default). Rows of status A, R or T with RVUs;
+        columns SCHEDULE_COLUMNS, amounts as decimals, in the order of MAC, locality, code and modifier, as in CMS's files.
+        Raises NotLoadedError, InputError.
+        """
+        cents = self.fee_schedule_cents(release, locality, qp).sort("mac", "locality", "hcpcs", "modifier")
+        return cents.with_columns(dollars(pl.col(name)).alias(name) for name in SCHEDULE_AMOUNTS)
+
+    def fee_schedule_cents(self, release: str | None = None, locality: str | None = None, qp: bool = False) -> pl.DataFrame:
+        """The same with amounts in cents (int64), in no particular order."""
+        serving = self.schedule.release(release) if release else self.schedule.newest
+        tables = self.schedule.tables([serving.name], zips=False)
+        frame = fee.schedule(tables.rows, self._gpci_of(serving, locality, tables.gpci), self.factor(serving, qp))
+        return frame.select(SCHEDULE_COLUMNS).collect()
+
+    def _gpci_of(self, release: Release, key: str | None, gpci: pl.LazyFrame) -> pl.LazyFrame:
+        if key == "all":
+            return gpci.filter(pl.col("locality") != NATIONAL)
+        answer = self._place(release, release.effective, None, key, None)
+        if answer.place is None:
+            raise InputError(f"{answer.detail} List them with: feecalc localities")
+        return gpci.filter(pl.col("mac") == answer.place.mac, pl.col("locality") == answer.place.locality)
+
+    def factor(self, release: Release, qp: bool = False) -> int:
+        """The conversion factor of a release's first day in ten-thousandths of a dollar. Raises InputError for an unknown one."""
+        law = policy.conversion_factor(release.effective)
+        if qp and law is not None and law.qp is not None:
+            return law.qp
+        if qp and release.effective >= min(f.start for f in policy.conversion_factors() if f.qp is not None):
+            raise InputError(f"No conversion factor for Qualifying APM Participants is known for release {release.name}.")
+        return release.factor
+
+    # What there is -----------------------------------------------------------------------------------------------------
+
+    @property
+    def releases(self) -> pl.DataFrame:
+        """Every loaded release: `release`, `effective`, `conversion_factor`, `rows`, `origin`, `file`, `sha256`."""
+        return pl.DataFrame(
+            [
+                {
+                    "release": r.name,
+                    "effective": r.effective,
+                    "conversion_factor": str(explain.decimal(r.factor, FACTOR_SCALE)) if r.priceable else None,
+                    "rows": r.manifest["tables"]["pprrvu"]["rows"] if r.has("pprrvu") else 0,
+                    "localities": r.manifest["tables"]["gpci"]["rows"] if r.has("gpci") else 0,
+                    "origin": r.origin,
+                    "file": r.sources[0]["file"],
+                    "sha256": r.sources[0]["sha256"],
+                }
+                for r in self.schedule.releases.values()
+            ]
+        )
+
+    def localities(self, release: str | None = None, text: str = "") -> pl.DataFrame:
+        """The payment localities of a release: `locality` (MAC-locality), `state`, `name`, and the GPCIs, by state and name."""
+        serving = self.schedule.release(release) if release else self.schedule.newest
+        gpci = self.schedule.table(serving.name, "gpci")
+        counties = self.schedule.table(serving.name, "localities") if serving.has("localities") else None
+        named = gpci.with_columns(pl.col("name").map_elements(locality.tidy, return_dtype=pl.String))
+        if counties is not None:
+            named = named.join(counties.select("mac", "locality", "state_name", "counties"), on=["mac", "locality"], how="left")
+        shown = named.sort("state", "name", nulls_last=True).select(
+            (pl.col("mac") + "-" + pl.col("locality")).alias("locality"),
+            "state",
+            "name",
+            *((pl.col(part).cast(pl.Decimal(38, 3)) / 1000).alias(f"gpci_{part}") for part in ("work", "pe", "mp")),
+            *(["counties", "state_name"] if counties is not None else []),
+        )
+        wanted = text.strip().lower()
+        if wanted:
+            searched = pl.concat_str(pl.col(pl.String), separator=" ", ignore_nulls=True).str.to_lowercase()
+            shown = shown.filter(searched.str.contains(wanted, literal=True))
+        return shown.drop("state_name", strict=False)
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Our own plain words for the codes that people ask for most."""
+        return dict(policy.load("labels")["label"])
+
+    def descriptions(self, release: str) -> dict[str, str]:
+        """CMS's short descriptors by code, where the user's own import brought them; never part of the built-in schedule."""
+        serving = self.schedule.releases[release]
+        if not serving.has("descriptions"):
+            return {}
+        table = self.schedule.table(release, "descriptions").filter(pl.col("modifier") == "")
+        return dict(table.select("hcpcs", "description").iter_rows())
+
+    def codes(self, release: str | None = None) -> dict[str, str]:
+        """Every code of a release with its words: the user's own descriptors, else our labels, else nothing."""
+        serving = self.schedule.release(release) if release else self.schedule.newest
+        names = self.schedule.table(serving.name, "pprrvu")["hcpcs"].unique(maintain_order=True)
+        words = {**self.descriptions(serving.name), **self.labels}
+        return {code: words.get(code, "") for code in names}
+
+
+def _line(code: str, modifier: str, place: Place, setting: str, on: dt.date, qp: bool) -> dict[str, Any]:
+    return {
+        "service_date": on,
+        "hcpcs": code,
+        "modifiers": modifier,
+        "units": 1,
+        "pos": None,
+        "setting": setting,
+        "mac": place.mac,
+        "locality": place.locality,
+        "participation": "participating",
+        "qp": qp,
+    }
+
+
+@cache
+def open_schedule() -> OpenSchedule:
+    """The schedule that comes with feecalc and the user's own releases over it, opened once for the process."""
+    return OpenSchedule()
+
+
+def fee_schedule(release: str | None = None, locality: str | None = None, qp: bool = False) -> pl.DataFrame:
+    """The fee schedule of a release in a locality (default "national"; "all" for every one): see OpenSchedule."""
+    return open_schedule().fee_schedule(release, locality, qp)
+
+
+@overload
+def price(lines: pl.DataFrame) -> pl.DataFrame: ...
+@overload
+def price(lines: pl.LazyFrame) -> pl.LazyFrame: ...
+def price(lines: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame | pl.LazyFrame:
+    """Price claim lines with the open schedule: see OpenSchedule.price_lines."""
+    return open_schedule().price_lines(lines)
+
+
+def money(amount: Decimal | None) -> str:
+    """An amount as people read it, or a dash where there is none."""
+    return "–" if amount is None else f"${amount:,.2f}"

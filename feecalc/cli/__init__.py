@@ -1,0 +1,58 @@
+"""The command line: thin commands over feecalc.api. A command's module is imported when the command runs."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from feecalc import __version__
+from feecalc.errors import FeecalcError
+
+COMMANDS = {
+    "price": ("feecalc.cli.price", "Price one code and say how."),
+    "schedule": ("feecalc.cli.schedule", "Write the fee schedule of a release."),
+    "verify": ("feecalc.cli.verify", "Compare feecalc with one of CMS's own payment amount files."),
+    "releases": ("feecalc.cli.listings", "List the loaded releases."),
+    "localities": ("feecalc.cli.listings", "List the payment localities, or those that match a text."),
+    "import": ("feecalc.cli.importing", "Add CMS's own zip files to your schedule."),
+    "app": ("feecalc.cli.app", "Open feecalc in the browser."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when it is asked for, so that `feecalc price` starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name; None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="feecalc")
+def cli() -> None:
+    """Medicare Physician Fee Schedule payments, exact to the cent, from CMS's own files."""
+
+
+def main() -> None:
+    """The console script: feecalc's own errors go to stderr as one plain message, with exit code 2."""
+    try:
+        cli()
+    except FeecalcError as error:
+        click.echo(f"feecalc: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        click.echo(f"feecalc: {error.filename or 'a file'}: {error.strerror or error}. Nothing was half-written.", err=True)
+        sys.exit(2)

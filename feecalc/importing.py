@@ -1,0 +1,158 @@
+"""From CMS's zips to a store: read, check against policy and against CMS's own cap prices, write whole or not at all."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from feecalc import paths, policy
+from feecalc.cms.normalize import ReleaseFiles, ZipFiles, read_release, read_zip_file, what_is
+from feecalc.errors import ArchiveError, Problem, RejectedError
+from feecalc.money import FACTOR_SCALE
+from feecalc.pricing import fee
+from feecalc.pricing.explain import decimal
+from feecalc.schedule import write_folder
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import added: its name, where it lies, and what was noticed on the way."""
+
+    name: str
+    folder: Path
+    notes: tuple[str, ...]
+
+
+def import_file(file: Path) -> Imported:
+    """Add a release zip or a ZIP-to-locality zip to the user's store, with the descriptors that the user's own file brings.
+
+    Raises ArchiveError, LayoutError or RejectedError; nothing is changed then. The same file again changes nothing either.
+    """
+    store = paths.home() / "schedule"
+    kind = what_is(file)
+    if kind == "release":
+        return add_release(store, read_release([file]), mine=True)
+    if kind == "zip_locality":
+        return add_zip_file(store, read_zip_file([file]), mine=True)
+    raise ArchiveError(f"{file.name} is neither a release of the fee schedule nor a ZIP-to-locality file (it looks like: {kind}).")
+
+
+def add_release(store: Path, files: ReleaseFiles, mine: bool) -> Imported:
+    """Write a release into a store. `mine`: the user's own, kept with its descriptors and beside older copies of its name."""
+    name = policy.release_name(files.year, files.quarter, files.conversion_factor)
+    effective = dict(policy.known_releases(files.year))[name]
+    _check_factor(files, effective)
+    notes = list(files.notes)
+    tables: dict[str, pl.DataFrame] = {}
+    for table in ("pprrvu", "gpci", "anesthesia", "localities"):
+        frame = getattr(files, table)
+        if frame is not None:
+            tables[table] = frame
+    if mine and files.descriptions is not None:
+        tables["descriptions"] = files.descriptions
+    checks: dict[str, Any] = {}
+    if files.opps_cap is not None and files.pprrvu is not None:
+        compared, exact = _caps_agree(files)
+        checks["opps_cap_prices"] = {"compared": compared, "exact": exact}
+        if exact != compared:
+            notes.append(f"{compared - exact:,} of {compared:,} OPPS cap prices differ from the ones that feecalc computes.")
+    manifest = {
+        "release": name,
+        "year": files.year,
+        "quarter": files.quarter,
+        "effective": effective.isoformat(),
+        "released": files.released,
+        "conversion_factor": None if files.conversion_factor is None else str(decimal(files.conversion_factor, FACTOR_SCALE)),
+        "checks": checks,
+        "members": dict(files.members),
+        "layouts": dict(files.layouts),
+        "meta": dict(files.meta),
+        "notes": notes,
+        "sources": [{"file": s.file, "sha256": s.sha256} for s in files.sources],
+    }
+    return _write(store / "releases", name, tables, manifest, mine)
+
+
+def add_zip_file(store: Path, files: ZipFiles, mine: bool) -> Imported:
+    """Write a ZIP-to-locality file into a store."""
+    tables = {"zip5": files.zip5}
+    if files.zip9 is not None:
+        tables["zip9"] = files.zip9
+    manifest = {
+        "effective": files.effective.isoformat(),
+        "members": dict(files.members),
+        "layouts": dict(files.layouts),
+        "notes": list(files.notes),
+        "sources": [{"file": s.file, "sha256": s.sha256} for s in files.sources],
+    }
+    return _write(store / "zip", files.effective.isoformat(), tables, manifest, mine)
+
+
+def _write(
+    parent: Path, name: str, tables: dict[str, pl.DataFrame], manifest: dict[str, Any], mine: bool
+) -> Imported:
+    notes = tuple(manifest["notes"])
+    if not mine:
+        write_folder(parent / name, tables, manifest)
+        return Imported(name, parent / name, notes)
+    folder = parent / f"{name}-{manifest['sources'][0]['sha256'][:12]}"
+    if folder.exists():
+        return Imported(name, folder, (*notes, "It was there already; nothing was changed."))
+    stamped = {**manifest, "imported_at": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")}
+    write_folder(folder, tables, stamped)
+    return Imported(name, folder, notes)
+
+
+def _check_factor(files: ReleaseFiles, effective: dt.date) -> None:
+    """The release's own conversion factor must be the one of law on its first day, where policy knows that day."""
+    law = policy.conversion_factor(effective)
+    if files.conversion_factor is None or law is None or law.factor == files.conversion_factor:
+        return
+    printed, known = (decimal(f, FACTOR_SCALE) for f in (files.conversion_factor, law.factor))
+    problem = Problem(
+        file=files.members["pprrvu"],
+        column="CONV FACTOR",
+        value=str(printed),
+        message=f"the conversion factor in force on {effective} is {known} (policy/conversion_factors.toml: {law.source})",
+    )
+    raise RejectedError(f"Release {files.year}{files.quarter}", [problem])
+
+
+def _caps_agree(files: ReleaseFiles) -> tuple[int, int]:
+    """CMS's OPPS cap prices against the engine's: (prices compared, prices exact), both settings."""
+    if files.pprrvu is None or files.opps_cap is None or files.conversion_factor is None:
+        return 0, 0
+    gpci = files.gpci.lazy().select(
+        "mac", "locality", *(pl.col(part).cast(pl.Int64).alias(f"gpci_{part}") for part in ("work", "pe", "mp"))
+    )
+    amounts = fee.amounts(pl.lit(files.conversion_factor, dtype=pl.Int64), cap_work="cap_work")
+    rows = fee.with_cap_work(files.pprrvu.lazy().with_columns(release=pl.lit("")))
+    cms = files.opps_cap.lazy().rename({"nonfacility": "cms_nonfacility", "facility": "cms_facility"}).drop("status")
+    exact = (
+        cms.join(rows, on=["hcpcs", "modifier"], how="inner")
+        .join(gpci, on=["mac", "locality"], how="inner")
+        .select(
+            amounts["opps_nonfacility"].eq_missing(pl.col("cms_nonfacility")).sum().alias("nonfacility"),
+            amounts["opps_facility"].eq_missing(pl.col("cms_facility")).sum().alias("facility"),
+        )
+        .collect()
+    )
+    return 2 * files.opps_cap.height, int(exact["nonfacility"][0]) + int(exact["facility"][0])
+
+
+def build(zips: Sequence[Path], store: Path) -> list[Imported]:
+    """Write the store that comes with feecalc from CMS's zips, each either a release or a ZIP-to-locality file.
+
+    The same zips give the same bytes: nothing that is written depends on the time, the machine or the order given.
+    """
+    added = []
+    for file in sorted(zips):
+        kind = what_is(file)
+        if kind == "release":
+            added.append(add_release(store, read_release([file]), mine=False))
+        elif kind == "zip_locality":
+            added.append(add_zip_file(store, read_zip_file([file]), mine=False))
+    return added

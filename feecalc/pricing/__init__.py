@@ -1,0 +1,1 @@
+"""Medicare's payment rules as polars expressions: frames in, frames out, no files, no clock, no network."""

@@ -1,0 +1,329 @@
+"""The built-in and the user's schedule: dated releases as tables on disk, opened lazily, written atomically.
+
+A store is a folder with `releases/<name>/` (one per release) and `zip/<date>/` (one per ZIP-to-locality file), each with a
+`manifest.json` and one parquet file a table (columns in `feecalc.columns`). Two stores are opened together: the one that
+comes with feecalc, and the user's own, which outranks it. In the user's store a folder's name ends in a piece of the
+source's sha256, so that a re-posted release lies beside the older one; the newest import serves.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from feecalc import paths, policy
+from feecalc.errors import NotLoadedError
+from feecalc.money import FACTOR_SCALE, scaled
+
+MANIFEST = "manifest.json"
+COMPRESSION_LEVEL = 19  # written once, read often
+
+# What a price needs of a release's rows; the page's indicators come from the whole table.
+PRICING_COLUMNS = (
+    "hcpcs",
+    "modifier",
+    "status",
+    "work",
+    "pe_nonfacility",
+    "na_nonfacility",
+    "pe_facility",
+    "na_facility",
+    "mp",
+    "pctc",
+    "mult_proc",
+    "bilateral",
+    "opps_pe_nonfacility",
+    "opps_pe_facility",
+    "opps_mp",
+)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One manifest's folder: a release or a ZIP file."""
+
+    path: Path
+    origin: str  # "built-in" or "yours"
+    manifest: Mapping[str, Any]
+
+    @property
+    def sources(self) -> list[dict[str, str]]:
+        """The files it was made from, each with `file` and `sha256`."""
+        return list(self.manifest["sources"])
+
+    def has(self, table: str) -> bool:
+        """Whether the folder holds the table."""
+        return table in self.manifest["tables"]
+
+    def read(self, table: str, columns: Iterable[str] | None = None) -> pl.DataFrame:
+        """A whole table. Raises NotLoadedError where the folder has none of that name."""
+        if not self.has(table):
+            raise NotLoadedError(f"{self.path.name} holds no {table} table")
+        return pl.read_parquet(self.path / f"{table}.parquet", columns=list(columns) if columns else None)
+
+
+@dataclass(frozen=True)
+class Release(Folder):
+    """One release of the fee schedule, in force from `effective` to the day before the next one's."""
+
+    @property
+    def name(self) -> str:
+        """Its name: year and letter, such as 2025D or 2024AR."""
+        return str(self.manifest["release"])
+
+    @property
+    def year(self) -> int:
+        """Its calendar year."""
+        return int(self.manifest["year"])
+
+    @property
+    def effective(self) -> date:
+        """The first date of service on which it is in force."""
+        return date.fromisoformat(self.manifest["effective"])
+
+    @property
+    def priceable(self) -> bool:
+        """Whether it holds RVUs and GPCIs; a partial release (GPCIs alone) does not price."""
+        return self.has("pprrvu") and self.has("gpci")
+
+    @property
+    def factor(self) -> int:
+        """Its own conversion factor, in ten-thousandths of a dollar, as every row of its file prints it."""
+        return scaled(self.manifest["conversion_factor"], FACTOR_SCALE)
+
+
+@dataclass(frozen=True)
+class ZipFile(Folder):
+    """One ZIP-to-locality file, serving dates from `effective` on."""
+
+    @property
+    def effective(self) -> date:
+        """The first day of the quarter that the file is for."""
+        return date.fromisoformat(self.manifest["effective"])
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the engine reads, as frames: it never opens a file itself.
+
+    days       one row per day from the first loaded year to the last: `date`, `in_force`, `release`, `substituted`, `factor`,
+               `factor_qp` (ten-thousandths of a dollar; `factor_qp` null where only one exists), `zip_file`,
+               `zip_substituted`; a day that no release serves is absent
+    rows       `release` + PRICING_COLUMNS; one row per release, code and modifier
+    gpci       `release`, `mac`, `locality`, `gpci_work`, `gpci_pe`, `gpci_mp` (thousandths); `national` is a locality too
+    zips       `zip_file`, `zip`, `zip_mac`, `zip_locality`, `plus_four`
+    """
+
+    days: pl.DataFrame
+    rows: pl.LazyFrame
+    gpci: pl.LazyFrame
+    zips: pl.LazyFrame
+
+
+NATIONAL = "national"  # the locality (with a blank MAC) whose three GPCIs are 1.000
+
+
+class Schedule:
+    """Every loaded release and ZIP file. Tables are read at first use and kept."""
+
+    def __init__(self, *stores: tuple[Path, str]) -> None:
+        """Open stores, each with its origin; a later store outranks an earlier one."""
+        self.releases: dict[str, Release] = {}
+        self.zip_files: dict[date, ZipFile] = {}
+        for root, origin in stores:
+            newest_last = sorted(_manifests(root / "releases"), key=lambda pair: pair[1].get("imported_at") or "")
+            for path, manifest in newest_last:
+                self.releases[manifest["release"]] = Release(path, origin, manifest)
+            newest_last = sorted(_manifests(root / "zip"), key=lambda pair: pair[1].get("imported_at") or "")
+            for path, manifest in newest_last:
+                zip_file = ZipFile(path, origin, manifest)
+                self.zip_files[zip_file.effective] = zip_file
+        self.releases = dict(sorted(self.releases.items(), key=lambda item: item[1].effective))
+        self.zip_files = dict(sorted(self.zip_files.items()))
+        self._frames: dict[tuple[str, str], pl.DataFrame] = {}
+
+    @classmethod
+    def open(cls) -> "Schedule":
+        """The schedule that comes with feecalc, and the user's own releases over it."""
+        return cls((paths.builtin(), "built-in"), (paths.home() / "schedule", "yours"))
+
+    # Releases and dates ------------------------------------------------------------------------------------------------
+
+    def release(self, name: str) -> Release:
+        """A loaded, priceable release by name, in any case. Raises NotLoadedError with the names that are loaded."""
+        found = self.releases.get(name.strip().upper())
+        if found is None:
+            raise NotLoadedError(f"Release {name!r} is not loaded. Loaded: {', '.join(self.priceable())}.")
+        if not found.priceable:
+            raise NotLoadedError(f"Release {found.name} is loaded in part only (no RVUs), so it prices nothing.")
+        return found
+
+    def priceable(self) -> list[str]:
+        """The names of the releases that can price, oldest first."""
+        return [name for name, release in self.releases.items() if release.priceable]
+
+    @property
+    def newest(self) -> Release:
+        """The newest release that can price."""
+        return self.releases[self.priceable()[-1]]
+
+    @cached_property
+    def calendar(self) -> pl.DataFrame:
+        """Which release serves which dates (convention B3): one row per span, beginning at `from_date`.
+
+        Within a calendar year with any loaded release, a span whose own release is not loaded is served by the newest
+        earlier one of that year, else by the oldest later one, and `substituted` says so. Other years serve nothing.
+        The conversion factor is that of the date, so a substitute release lends its RVUs and not its factor.
+        """
+        priceable = [self.releases[name] for name in self.priceable()]
+        years = {r.year for r in priceable}
+        spans: list[tuple[date, str | None, str | None, bool, int | None, int | None]] = []
+        for year in range(min(years, default=2020), max(years, default=2020) + 2):
+            loaded = [r for r in priceable if r.year == year]
+            if not loaded:
+                spans.append((date(year, 1, 1), None, None, False, None, None))
+                continue
+            for name, effective in policy.known_releases(year):
+                earlier = [r for r in loaded if r.effective <= effective]
+                serving = next((r for r in loaded if r.name == name), earlier[-1] if earlier else loaded[0])
+                law = policy.conversion_factor(effective)
+                factor, factor_qp = (law.factor, law.qp) if law else (serving.factor, None)
+                spans.append((effective, name, serving.name, serving.name != name, factor, factor_qp))
+        return pl.DataFrame(
+            spans,
+            schema={
+                "from_date": pl.Date,
+                "in_force": pl.String,
+                "release": pl.String,
+                "substituted": pl.Boolean,
+                "factor": pl.Int64,
+                "factor_qp": pl.Int64,
+            },
+            orient="row",
+        ).set_sorted("from_date")
+
+    @cached_property
+    def days(self) -> pl.DataFrame:
+        """The calendar and the ZIP files day by day, so that lines find both by one plain join on their date."""
+        zip_spans = [(start, str(start), False) for start in self.zip_files]
+        if zip_spans:  # the first file also serves the dates before it, as a substitute
+            zip_spans.insert(0, (date.min, zip_spans[0][1], True))
+        zip_files = pl.DataFrame(
+            zip_spans,
+            schema={"from_date": pl.Date, "zip_file": pl.String, "zip_substituted": pl.Boolean},
+            orient="row",
+        ).set_sorted("from_date")
+        first, last = self.calendar["from_date"][0], self.calendar["from_date"][-1]
+        every_day = pl.DataFrame({"date": pl.date_range(first, last, closed="left", eager=True)}).set_sorted("date")
+        return (
+            every_day.join_asof(self.calendar, left_on="date", right_on="from_date")
+            .drop("from_date")
+            .join_asof(zip_files, left_on="date", right_on="from_date")
+            .drop("from_date")
+            .filter(pl.col("release").is_not_null())
+        )
+
+    def serving(self, on: date) -> tuple[Release | None, str | None]:
+        """The release that serves a date of service, and the name of the one in force, which may not be loaded."""
+        span = self.calendar.filter(pl.col("from_date") <= on).tail(1)
+        if span.is_empty() or span["release"][0] is None:
+            return None, None
+        return self.releases[span["release"][0]], span["in_force"][0]
+
+    # Tables ------------------------------------------------------------------------------------------------------------
+
+    def table(self, release: str, table: str) -> pl.DataFrame:
+        """A whole table of a release, read once and kept."""
+        key = (release, table)
+        if key not in self._frames:
+            self._frames[key] = self.releases[release].read(table)
+        return self._frames[key]
+
+    def tables(self, releases: Iterable[str] | None = None, codes: Iterable[str] | None = None, zips: bool = True) -> Tables:
+        """The engine's frames for some releases (default: all) and, where `codes` are given, for these codes alone."""
+        names = sorted(set(releases)) if releases is not None else self.priceable()
+        wanted = pl.col("hcpcs").is_in(sorted(set(codes))) if codes is not None else None
+        rows = [
+            (frame.filter(wanted) if wanted is not None else frame)
+            .lazy()
+            .select(pl.lit(name).alias("release"), *PRICING_COLUMNS)
+            for name in names
+            for frame in [self.table(name, "pprrvu")]
+        ]
+        return Tables(
+            days=self.days,
+            rows=pl.concat(rows) if rows else _no_rows(),
+            gpci=pl.concat([self._gpci(name) for name in names]).lazy() if names else _no_gpci(),
+            zips=self._zips().lazy() if zips else _no_zips().lazy(),
+        )
+
+    def _gpci(self, name: str) -> pl.DataFrame:
+        """The places of a release as the engine joins them, the national one among them."""
+        columns = [
+            pl.lit(name).alias("release"),
+            "mac",
+            "locality",
+            pl.col("work").cast(pl.Int64).alias("gpci_work"),
+            pl.col("pe").cast(pl.Int64).alias("gpci_pe"),
+            pl.col("mp").cast(pl.Int64).alias("gpci_mp"),
+        ]
+        national = pl.DataFrame({"mac": [""], "locality": [NATIONAL], "work": [1000], "pe": [1000], "mp": [1000]})
+        return pl.concat([self.table(name, "gpci").select(columns), national.select(columns)])
+
+    def _zips(self) -> pl.DataFrame:
+        """All ZIP files as one table."""
+        if not self.zip_files:
+            return _no_zips()
+        key = ("", "zips")
+        if key not in self._frames:
+            self._frames[key] = pl.concat(
+                zip_file.read("zip5").select(
+                    pl.lit(str(start)).alias("zip_file"),
+                    "zip",
+                    pl.col("mac").alias("zip_mac"),
+                    pl.col("locality").alias("zip_locality"),
+                    "plus_four",
+                )
+                for start, zip_file in self.zip_files.items()
+            )
+        return self._frames[key]
+
+
+def _no_rows() -> pl.LazyFrame:
+    from feecalc.columns import PPRRVU
+
+    schema = {"release": pl.String, **{name: PPRRVU[name] for name in PRICING_COLUMNS}}
+    return pl.LazyFrame(schema=schema)
+
+
+def _no_gpci() -> pl.LazyFrame:
+    text = dict.fromkeys(("release", "mac", "locality"), pl.String)
+    return pl.LazyFrame(schema={**text, "gpci_work": pl.Int64, "gpci_pe": pl.Int64, "gpci_mp": pl.Int64})
+
+
+def _no_zips() -> pl.DataFrame:
+    text = dict.fromkeys(("zip_file", "zip", "zip_mac", "zip_locality"), pl.String)
+    return pl.DataFrame(schema={**text, "plus_four": pl.Boolean})
+
+
+def _manifests(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The whole folders below `folder`; scratch folders of an interrupted import begin with a dot and are passed over."""
+    if not folder.is_dir():
+        return []
+    found = sorted(p.parent for p in folder.glob(f"*/{MANIFEST}") if not p.parent.name.startswith("."))
+    return [(path, json.loads((path / MANIFEST).read_text(encoding="utf-8"))) for path in found]
+
+
+def write_folder(target: Path, tables: Mapping[str, pl.DataFrame], manifest: Mapping[str, Any]) -> None:
+    """Write tables and their manifest as one new folder, which appears whole or not at all. Same input, same bytes."""
+    with paths.new_folder(target) as scratch:
+        for name, frame in tables.items():
+            frame.write_parquet(scratch / f"{name}.parquet", compression="zstd", compression_level=COMPRESSION_LEVEL)
+        counted = {**manifest, "tables": {name: {"rows": frame.height} for name, frame in tables.items()}}
+        text = json.dumps(counted, indent=2, ensure_ascii=False, sort_keys=True)
+        (scratch / MANIFEST).write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,190 @@
+"""Measure feecalc against named baselines in the same run: one table, ratios first, and bench.json beside it.
+
+    python scripts/bench.py [--runs 7] [--json bench.json]
+
+Each figure is the median of several runs; baseline and subject take turns, so that a drifting machine slows both.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from feecalc.api import OpenSchedule
+from feecalc.importing import import_file
+
+ROOT = Path(__file__).resolve().parents[1]
+CMS_DIR = Path(os.environ.get("FEECALC_CMS_DIR", ROOT.parent / "shared" / "cms"))
+
+
+@dataclass
+class Row:
+    case: str
+    subject_ms: float
+    spread_ms: tuple[float, float]
+    baseline: str
+    baseline_ms: float | None
+    ratio: float | None
+    limit: str
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1000
+
+
+def paired(
+    case: str, limit: str, subject: Callable[[], object], baseline: str = "", base: Callable[[], object] | None = None, runs: int = 7
+) -> Row:
+    subject()
+    if base is not None:
+        base()
+    ours, theirs = [], []
+    for _ in range(runs):
+        ours.append(timed(subject))
+        if base is not None:
+            theirs.append(timed(base))
+    median = statistics.median(ours)
+    base_median = statistics.median(theirs) if theirs else None
+    ratio = statistics.median(o / t for o, t in zip(ours, theirs, strict=True)) if theirs else None
+    return Row(case, median, (min(ours), max(ours)), baseline, base_median, ratio, limit)
+
+
+def national_schedule(opened: OpenSchedule, runs: int) -> Row:
+    """Every payable row at every locality, all amounts, against a bare NumPy int64 computation of the two base amounts."""
+    release = opened.schedule.newest
+    rows = opened.schedule.table(release.name, "pprrvu").filter(
+        pl.col("status").is_in(["A", "R", "T"]),
+        pl.any_horizontal(pl.col("work", "pe_nonfacility", "pe_facility", "mp") > 0),
+    )
+    gpci = opened.schedule.table(release.name, "gpci")
+    work, pe_nonfacility, pe_facility, mp = (
+        rows[c].to_numpy().astype(np.int64) for c in ("work", "pe_nonfacility", "pe_facility", "mp")
+    )
+    gpci_work, gpci_pe, gpci_mp = (gpci[c].to_numpy().astype(np.int64)[:, None] for c in ("work", "pe", "mp"))
+    factor = release.factor
+
+    def bare() -> list[np.ndarray]:
+        return [
+            ((work * gpci_work + pe * gpci_pe + mp * gpci_mp) * factor + 5_000_000) // 10_000_000
+            for pe in (pe_nonfacility, pe_facility)
+        ]
+
+    whole = opened.fee_schedule_cents(release.name, "all").sort("mac", "locality", "hcpcs", "modifier")
+    order = gpci.with_row_index("place").sort("mac", "locality")["place"].to_numpy()
+    for name, amounts in zip(("nonfacility", "facility"), bare(), strict=True):
+        assert np.array_equal(whole[name].to_numpy(), amounts[order].ravel()), f"{name} differs from the bare computation"
+    return paired(
+        f"national schedule, {rows.height:,} rows x {gpci.height} localities",
+        "ratio <= 3, under 500 ms",
+        lambda: opened.fee_schedule_cents(release.name, "all"),
+        "bare NumPy int64, two base amounts",
+        bare,
+        runs,
+    )
+
+
+def imports(runs: int) -> list[Row]:
+    found = CMS_DIR / "rvu25d.zip"
+    if not found.is_file():
+        print(f"(no {found}: importing is not measured)", file=sys.stderr)
+        return []
+    import zipfile
+
+    measured = []
+    for ending, limit in ((".csv", "1,500 ms"), (".xlsx", "4,000 ms")):
+        with tempfile.TemporaryDirectory() as folder:
+            only = Path(folder) / "rvu25d.zip"
+            with zipfile.ZipFile(found) as source, zipfile.ZipFile(only, "w", zipfile.ZIP_DEFLATED) as target:
+                for name in source.namelist():
+                    if name.endswith(ending):
+                        target.writestr(name, source.read(name))
+
+            def once(only: Path = only) -> None:
+                with tempfile.TemporaryDirectory() as home:
+                    os.environ["FEECALC_HOME"] = home
+                    import_file(only)
+
+            measured.append(paired(f"import of release 2025D from {ending[1:]}", limit, once, runs=runs))
+    return measured
+
+
+def processes(runs: int) -> Row:
+    price = [sys.executable, "-m", "feecalc", "price", "97110", "--zip", "35203", "--date", "2025-10-15"]
+    bare = [sys.executable, "-c", "import polars"]
+
+    def run(command: list[str]) -> Callable[[], object]:
+        return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    return paired("feecalc price as a process", "ratio <= 1.6", run(price), 'python -c "import polars"', run(bare), runs)
+
+
+def calls(opened: OpenSchedule, runs: int) -> list[Row]:
+    def one() -> object:
+        return opened.price("97110", zip="35203", date="2025-10-15", units=3)
+
+    return [
+        paired("one price through the API", "none", one, runs=runs),
+        paired("history of a code over all releases", "none", lambda: opened.history("97110"), runs=runs),
+        paired("a code in every locality", "none", lambda: opened.across("97110", release="2025D"), runs=runs),
+    ]
+
+
+def page(runs: int) -> list[Row]:
+    """The page's script on the server: first run, and a rerun after a widget changed."""
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.query_params.update({"code": "97110", "zip": "35203", "date": "2025-10-15"})
+    app.run()
+    codes = iter(["97112", "97530", "97116", "97140", "99213", "99214", "97535", "97537", "97150", "G0283"] * 10)
+    units = iter(list(range(2, 9)) * 20)
+
+    def change_units() -> None:
+        app.number_input(key="units").set_value(next(units)).run()
+
+    def change_code() -> None:
+        app.selectbox(key="code").set_value(next(codes)).run()
+
+    return [
+        paired("page: units changed", "150 ms", change_units, runs=runs),
+        paired("page: code changed", "150 ms", change_code, runs=runs),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--json", type=Path, default=ROOT / "bench.json")
+    args = parser.parse_args()
+    opened = OpenSchedule()
+    rows = [
+        national_schedule(opened, args.runs),
+        processes(args.runs),
+        *imports(max(3, args.runs // 2)),
+        *calls(opened, args.runs),
+        *page(args.runs),
+    ]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, polars {pl.__version__}"
+    print(machine)
+    for row in rows:
+        ratio = f"{row.ratio:6.2f} x {row.baseline}" if row.ratio is not None else ""
+        low, high = row.spread_ms
+        print(f"{row.case:58} {row.subject_ms:8.1f} ms ({low:.1f}-{high:.1f})  limit: {row.limit:26} {ratio}")
+    args.json.write_text(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
