@@ -10,7 +10,8 @@ import datetime as dt
 import difflib
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, cached_property
 from typing import Any, overload
 
@@ -342,6 +343,26 @@ def _line(code: str, modifier: str, place: Place, setting: str, on: dt.date, qp:
         "participation": "participating",
         "qp": qp,
     }
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The range of a code over the localities that price it: the ends as rows of `across`, and the middle amount."""
+
+    lowest: dict[str, Any]
+    median: Decimal
+    highest: dict[str, Any]
+    count: int
+
+
+def spread(across: pl.DataFrame) -> Spread | None:
+    """Lowest, median and highest of an `across` table; None where no locality has an amount."""
+    rows = across.drop_nulls("allowed").sort("allowed", "mac", "locality").to_dicts()
+    if not rows:
+        return None
+    low, high = rows[(len(rows) - 1) // 2], rows[len(rows) // 2]  # the same row where their number is odd
+    median = ((low["allowed"] + high["allowed"]) / 2).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return Spread(rows[0], median, rows[-1], len(rows))
 
 
 @cache

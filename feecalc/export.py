@@ -59,7 +59,7 @@ def _write_xlsx(frame: pl.DataFrame, target: Path | io.BytesIO, notes: list[tupl
 
 
 def _sheet(book: Any, name: str, frame: pl.DataFrame) -> None:
-    decimals = {
+    decimals: dict[Any, str] = {
         column: FORMATS.get(kind.scale, "0.00") for column, kind in frame.schema.items() if isinstance(kind, pl.Decimal)
     }
     # Excel knows one kind of number; a decimal of up to 15 digits passes through it unchanged.
@@ -67,7 +67,7 @@ def _sheet(book: Any, name: str, frame: pl.DataFrame) -> None:
     numbers.write_excel(
         book,
         worksheet=name,
-        column_formats=dict(decimals),
+        column_formats=decimals,
         dtype_formats={pl.Date: "yyyy-mm-dd"},
         freeze_panes=(1, 0),
         autofit=frame.height <= 50_000,  # measuring every cell of a whole schedule takes longer than writing it

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from feecalc import paths, policy
-from feecalc.cms.normalize import ReleaseFiles, ZipFiles, read_release, read_zip_file, what_is
+from feecalc.cms import ReleaseFiles, Source, ZipFile, read_release, read_zip_file, what_is
 from feecalc.errors import ArchiveError, Problem, RejectedError
 from feecalc.money import FACTOR_SCALE
 from feecalc.pricing import fee
@@ -37,7 +37,9 @@ def import_file(file: Path) -> Imported:
         return add_release(store, read_release([file]), mine=True)
     if kind == "zip_locality":
         return add_zip_file(store, read_zip_file([file]), mine=True)
-    raise ArchiveError(f"{file.name} is neither a release of the fee schedule nor a ZIP-to-locality file (it looks like: {kind}).")
+    raise ArchiveError(
+        f"{file.name} is neither a release of the fee schedule nor a ZIP-to-locality file (it looks like: {kind})."
+    )
 
 
 def add_release(store: Path, files: ReleaseFiles, mine: bool) -> Imported:
@@ -54,8 +56,8 @@ def add_release(store: Path, files: ReleaseFiles, mine: bool) -> Imported:
     if mine and files.descriptions is not None:
         tables["descriptions"] = files.descriptions
     checks: dict[str, Any] = {}
-    if files.opps_cap is not None and files.pprrvu is not None:
-        compared, exact = _caps_agree(files)
+    compared, exact = _caps_agree(files)
+    if compared:
         checks["opps_cap_prices"] = {"compared": compared, "exact": exact}
         if exact != compared:
             notes.append(f"{compared - exact:,} of {compared:,} OPPS cap prices differ from the ones that feecalc computes.")
@@ -71,29 +73,25 @@ def add_release(store: Path, files: ReleaseFiles, mine: bool) -> Imported:
         "layouts": dict(files.layouts),
         "meta": dict(files.meta),
         "notes": notes,
-        "sources": [{"file": s.file, "sha256": s.sha256} for s in files.sources],
+        "sources": _sources(files.sources),
     }
     return _write(store / "releases", name, tables, manifest, mine)
 
 
-def add_zip_file(store: Path, files: ZipFiles, mine: bool) -> Imported:
+def add_zip_file(store: Path, files: ZipFile, mine: bool) -> Imported:
     """Write a ZIP-to-locality file into a store."""
-    tables = {"zip5": files.zip5}
-    if files.zip9 is not None:
-        tables["zip9"] = files.zip9
+    tables = {name: table for name, table in (("zip5", files.zip5), ("zip9", files.zip9)) if table is not None}
     manifest = {
-        "effective": files.effective.isoformat(),
+        "effective": files.effective,
         "members": dict(files.members),
         "layouts": dict(files.layouts),
         "notes": list(files.notes),
-        "sources": [{"file": s.file, "sha256": s.sha256} for s in files.sources],
+        "sources": _sources(files.sources),
     }
-    return _write(store / "zip", files.effective.isoformat(), tables, manifest, mine)
+    return _write(store / "zip", files.effective, tables, manifest, mine)
 
 
-def _write(
-    parent: Path, name: str, tables: dict[str, pl.DataFrame], manifest: dict[str, Any], mine: bool
-) -> Imported:
+def _write(parent: Path, name: str, tables: dict[str, pl.DataFrame], manifest: dict[str, Any], mine: bool) -> Imported:
     notes = tuple(manifest["notes"])
     if not mine:
         write_folder(parent / name, tables, manifest)
@@ -104,6 +102,10 @@ def _write(
     stamped = {**manifest, "imported_at": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")}
     write_folder(folder, tables, stamped)
     return Imported(name, folder, notes)
+
+
+def _sources(sources: Sequence[Source]) -> list[dict[str, str]]:
+    return [{"file": source.name, "sha256": source.sha256} for source in sources]
 
 
 def _check_factor(files: ReleaseFiles, effective: dt.date) -> None:
@@ -123,7 +125,7 @@ def _check_factor(files: ReleaseFiles, effective: dt.date) -> None:
 
 def _caps_agree(files: ReleaseFiles) -> tuple[int, int]:
     """CMS's OPPS cap prices against the engine's: (prices compared, prices exact), both settings."""
-    if files.pprrvu is None or files.opps_cap is None or files.conversion_factor is None:
+    if files.pprrvu is None or files.opps_cap is None or files.gpci is None or files.conversion_factor is None:
         return 0, 0
     gpci = files.gpci.lazy().select(
         "mac", "locality", *(pl.col(part).cast(pl.Int64).alias(f"gpci_{part}") for part in ("work", "pe", "mp"))
@@ -143,16 +145,19 @@ def _caps_agree(files: ReleaseFiles) -> tuple[int, int]:
     return 2 * files.opps_cap.height, int(exact["nonfacility"][0]) + int(exact["facility"][0])
 
 
-def build(zips: Sequence[Path], store: Path) -> list[Imported]:
-    """Write the store that comes with feecalc from CMS's zips, each either a release or a ZIP-to-locality file.
+def build(zips: Sequence[Path], store: Path) -> tuple[list[Imported], list[Path]]:
+    """Write the store that comes with feecalc from CMS's zips: what was added, and the files that are neither kind.
 
     The same zips give the same bytes: nothing that is written depends on the time, the machine or the order given.
     """
-    added = []
+    added: list[Imported] = []
+    passed_over: list[Path] = []
     for file in sorted(zips):
         kind = what_is(file)
         if kind == "release":
             added.append(add_release(store, read_release([file]), mine=False))
         elif kind == "zip_locality":
             added.append(add_zip_file(store, read_zip_file([file]), mine=False))
-    return added
+        else:
+            passed_over.append(file)
+    return added, passed_over

@@ -97,6 +97,22 @@ class Quote:
         return self._money("_reduced", only_priced=True)
 
     @property
+    def therapy_reduction(self) -> Decimal | None:
+        """What one therapy unit after the first pays less than the first; None for other codes."""
+        return None if self.fee is None or self.therapy is None else self.fee - self.therapy
+
+    @property
+    def reduction(self) -> Decimal | None:
+        """What the line's units together pay less than as many full units; None where none is reduced."""
+        less, count = self.therapy_reduction, self.row["_units_reduced"]
+        return less * count if less is not None and count else None
+
+    @property
+    def rarely_in(self) -> tuple[str, ...]:
+        """The settings that CMS marks as rare or unknown for the code; their printed figures copy the other setting's."""
+        return tuple(setting for setting in SETTING_WORDS if self.row[f"na_{setting}"])
+
+    @property
     def opps_cap(self) -> Decimal | None:
         """The OPPS cap amount in the line's setting; None where no cap applies."""
         return self._money("_cap", only_priced=True)
@@ -168,6 +184,14 @@ class Quote:
             return None
         factor = self.conversion_factor
         return {part: self.rvu[part] * self.gpci[part] * factor for part in ("work", "pe", "mp")}
+
+    @property
+    def therapy_components(self) -> dict[str, Decimal] | None:
+        """The same of a therapy unit after the first, whose practice expense is cut; None for other codes."""
+        if self.components is None or self.therapy is None:
+            return None
+        share = Decimal(policy.percentage("therapy_practice_expense").percent).scaleb(-2)
+        return {**self.components, "pe": self.components["pe"] * share}
 
     @property
     def formula(self) -> str:

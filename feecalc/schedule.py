@@ -6,6 +6,7 @@ comes with feecalc, and the user's own, which outranks it. In the user's store a
 source's sha256, so that a re-posted release lies beside the older one; the newest import serves.
 """
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -323,7 +324,10 @@ def write_folder(target: Path, tables: Mapping[str, pl.DataFrame], manifest: Map
     """Write tables and their manifest as one new folder, which appears whole or not at all. Same input, same bytes."""
     with paths.new_folder(target) as scratch:
         for name, frame in tables.items():
-            frame.write_parquet(scratch / f"{name}.parquet", compression="zstd", compression_level=COMPRESSION_LEVEL)
+            # Through memory, so that a full disk is Python's own OSError and not an error of the parquet writer.
+            buffer = io.BytesIO()
+            frame.write_parquet(buffer, compression="zstd", compression_level=COMPRESSION_LEVEL)
+            (scratch / f"{name}.parquet").write_bytes(buffer.getvalue())
         counted = {**manifest, "tables": {name: {"rows": frame.height} for name, frame in tables.items()}}
         text = json.dumps(counted, indent=2, ensure_ascii=False, sort_keys=True)
         (scratch / MANIFEST).write_text(text + "\n", encoding="utf-8")

@@ -46,7 +46,12 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def paired(
-    case: str, limit: str, subject: Callable[[], object], baseline: str = "", base: Callable[[], object] | None = None, runs: int = 7
+    case: str,
+    limit: str,
+    subject: Callable[[], object],
+    baseline: str = "",
+    base: Callable[[], object] | None = None,
+    runs: int = 7,
 ) -> Row:
     subject()
     if base is not None:

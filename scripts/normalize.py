@@ -1,6 +1,6 @@
 """Make the built-in schedule (data/processed) from CMS's zips: figures and codes only, the same zips always the same bytes.
 
-    python scripts/normalize.py [FOLDER_OR_ZIP ...] [--out data/processed]
+python scripts/normalize.py [FOLDER_OR_ZIP ...] [--out data/processed]
 """
 
 import argparse
@@ -28,13 +28,16 @@ def main() -> int:
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         with new_folder(fresh) as scratch:
-            for added in build(zips, scratch):
-                print(f"{added.name}")
-                for note in added.notes:
-                    print(f"  {note}")
+            added, passed_over = build(zips, scratch)
     except FeecalcError as error:
         print(f"{error}\n{args.out} is as it was.", file=sys.stderr)
         return 2
+    for one in added:
+        print(one.name)
+        for note in one.notes:
+            print(f"  {note}")
+    for file in passed_over:
+        print(f"{file.name}: neither a release nor a ZIP-to-locality file, passed over")
     if args.out.exists():
         shutil.rmtree(args.out)
     fresh.rename(args.out)

@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 
 from feecalc.api import OpenSchedule
-from feecalc.cms.archive import members
-from feecalc.cms.payment_amounts import is_payment_amounts, read_payment_amounts
+from feecalc.cms import read_payment_file
 from feecalc.errors import ArchiveError, NotLoadedError
 from feecalc.money import dollars
 from feecalc.pricing import fee
+from feecalc.schedule import Release
 
 FEES = ("nonfacility", "facility")
 THERAPY = ("therapy_nonfacility", "therapy_facility")
@@ -87,14 +87,11 @@ def verify(opened: OpenSchedule, file: Path, release: str | None = None, qp: boo
     Raises ArchiveError where the file holds no payment amounts, RejectedError for rows that cannot be read, NotLoadedError
     for a release that is not there.
     """
-    found = [member for member in members(file) if is_payment_amounts(member)]
-    if not found:
-        raise ArchiveError(f"{file.name} holds no payment amount file (PFALL or PFREV, sixteen quoted fields a row).")
-    tables = [read_payment_amounts(member) for member in found]
+    tables = read_payment_file([file])
     if len(tables) > 1:  # the zips of 2026 hold one file for each conversion factor
-        tables = [t for t in tables if (t.meta.get("qp") == "QPP") == qp]
+        tables = [t for t in tables if (t.meta["qp"] == "QPP") == qp]
     if len(tables) != 1:
-        raise ArchiveError(f"{file.name} holds {len(found)} payment amount files. Extract the one to compare with.")
+        raise ArchiveError(f"{file.name} holds several payment amount files. Extract the one to compare with.")
     table = tables[0]
     given = table.frame
     serving = opened.schedule.release(release) if release else _newest_of(opened, str(given["year"][0]))
@@ -119,7 +116,7 @@ def verify(opened: OpenSchedule, file: Path, release: str | None = None, qp: boo
     )  # fmt: skip
 
 
-def _newest_of(opened: OpenSchedule, year: str) -> Any:
+def _newest_of(opened: OpenSchedule, year: str) -> Release:
     of_year = [name for name in opened.schedule.priceable() if name.startswith(year)]
     if not of_year:
         raise NotLoadedError(f"No release of {year}, the file's year, is loaded. Name one with --release.")
@@ -156,9 +153,7 @@ def _compare(rows: pl.DataFrame, name: str) -> pl.DataFrame:
         if name in FEES
         else pl.lit(value=False)
     )
-    result = (
-        pl.when(ours == theirs).then(pl.lit("exact")).when(capped).then(pl.lit("capped")).otherwise(pl.lit("different"))
-    )
+    result = pl.when(ours == theirs).then(pl.lit("exact")).when(capped).then(pl.lit("capped")).otherwise(pl.lit("different"))
     return rows.select(
         "row",
         "hcpcs",
