@@ -20,7 +20,7 @@ import polars as pl
 from feecalc import locality, policy
 from feecalc.errors import InputError
 from feecalc.locality import NATIONWIDE, Answer, Place
-from feecalc.money import FACTOR_SCALE, dollars
+from feecalc.money import FACTOR_SCALE, decimals, dollars
 from feecalc.pricing import engine, explain, fee
 from feecalc.pricing.lines import MOST_UNITS
 from feecalc.quote import Quote
@@ -39,7 +39,8 @@ SCHEDULE_AMOUNTS = (
     "limiting_nonfacility",
     "limiting_facility",
 )
-SCHEDULE_COLUMNS = ("release", "mac", "locality", "hcpcs", "modifier", "status", *SCHEDULE_AMOUNTS)
+SCHEDULE_KEYS = ("release", "mac", "locality", "hcpcs", "modifier", "status")
+SCHEDULE_COLUMNS = (*SCHEDULE_KEYS, *SCHEDULE_AMOUNTS)
 
 
 class OpenSchedule:
@@ -47,6 +48,7 @@ class OpenSchedule:
 
     def __init__(self, schedule: Schedule | None = None) -> None:
         self.schedule = schedule or Schedule.open()
+        self._grids: dict[str, tuple[pl.DataFrame, pl.DataFrame]] = {}
 
     # One code ----------------------------------------------------------------------------------------------------------
 
@@ -240,15 +242,30 @@ class OpenSchedule:
         columns SCHEDULE_COLUMNS, amounts as decimals, in the order of MAC, locality, code and modifier, as in CMS's files.
         Raises NotLoadedError, InputError.
         """
-        cents = self.fee_schedule_cents(release, locality, qp).sort("mac", "locality", "hcpcs", "modifier")
-        return cents.with_columns(dollars(pl.col(name)).alias(name) for name in SCHEDULE_AMOUNTS)
+        cents = self.fee_schedule_cents(release, locality, qp).with_columns(pl.col(SCHEDULE_KEYS).cast(pl.String))
+        return cents.sort("mac", "locality", "hcpcs", "modifier").with_columns(
+            dollars(pl.col(name)).alias(name) for name in SCHEDULE_AMOUNTS
+        )
 
     def fee_schedule_cents(self, release: str | None = None, locality: str | None = None, qp: bool = False) -> pl.DataFrame:
-        """The same with amounts in cents (int64), in no particular order."""
+        """The same with amounts in cents (int64), in no particular order, its codes and places as enumerations.
+
+        A million rows of text cost more to write than to price; an enumeration is a small integer until someone reads it.
+        """
         serving = self.schedule.release(release) if release else self.schedule.newest
-        tables = self.schedule.tables([serving.name], zips=False)
-        frame = fee.schedule(tables.rows, self._gpci_of(serving, locality, tables.gpci), self.factor(serving, qp))
+        rows, gpci = self._grid(serving.name)
+        frame = fee.schedule(rows.lazy(), self._gpci_of(serving, locality, gpci.lazy()), self.factor(serving, qp))
         return frame.select(SCHEDULE_COLUMNS).collect()
+
+    def _grid(self, release: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The rows and places of a release with their texts enumerated, worked out once."""
+        if release not in self._grids:
+            tables = self.schedule.tables([release], zips=False)
+            self._grids[release] = (
+                _enumerated(tables.rows.collect(), ["hcpcs", "modifier", "status"]),
+                _enumerated(tables.gpci.collect(), ["release", "mac", "locality"]),
+            )
+        return self._grids[release]
 
     def _gpci_of(self, release: Release, key: str | None, gpci: pl.LazyFrame) -> pl.LazyFrame:
         if key == "all":
@@ -259,7 +276,7 @@ class OpenSchedule:
         return gpci.filter(pl.col("mac") == answer.place.mac, pl.col("locality") == answer.place.locality)
 
     def factor(self, release: Release, qp: bool = False) -> int:
-        """The conversion factor of a release's first day in ten-thousandths of a dollar. Raises InputError for an unknown one."""
+        """The factor of a release's first day, in ten-thousandths of a dollar. Raises InputError where none is known."""
         law = policy.conversion_factor(release.effective)
         if qp and law is not None and law.qp is not None:
             return law.qp
@@ -300,7 +317,7 @@ class OpenSchedule:
             (pl.col("mac") + "-" + pl.col("locality")).alias("locality"),
             "state",
             "name",
-            *((pl.col(part).cast(pl.Decimal(38, 3)) / 1000).alias(f"gpci_{part}") for part in ("work", "pe", "mp")),
+            *(decimals(pl.col(part), 3).alias(f"gpci_{part}") for part in ("work", "pe", "mp")),
             *(["counties", "state_name"] if counties is not None else []),
         )
         wanted = text.strip().lower()
@@ -328,6 +345,11 @@ class OpenSchedule:
         names = self.schedule.table(serving.name, "pprrvu")["hcpcs"].unique(maintain_order=True)
         words = {**self.descriptions(serving.name), **self.labels}
         return {code: words.get(code, "") for code in names}
+
+
+def _enumerated(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """The frame with some text columns as enumerations of the values that they have."""
+    return frame.with_columns(pl.col(name).cast(pl.Enum(frame[name].unique().sort())) for name in columns)
 
 
 def _line(code: str, modifier: str, place: Place, setting: str, on: dt.date, qp: bool) -> dict[str, Any]:

@@ -32,8 +32,13 @@ def percent(cents: pl.Expr, hundredths: int) -> pl.Expr:
 
 
 def dollars(cents: pl.Expr) -> pl.Expr:
-    """Cents as a decimal of two places, for frames that leave feecalc."""
-    return cents.cast(pl.Decimal(38, 2)) / 100
+    """Cents as a decimal of two places, for frames that leave feecalc: the same integer, read with its point."""
+    return decimals(cents, 2)
+
+
+def decimals(scaled_integer: pl.Expr, places: int) -> pl.Expr:
+    """A scaled integer as a decimal of so many places. A Decimal holds its digits as an Int128: nothing is computed."""
+    return scaled_integer.cast(pl.Int128).reinterpret(dtype=pl.Decimal(18, places))
 
 
 def to_dollars(cents: int) -> Decimal:

@@ -37,3 +37,13 @@ def cms_dir() -> Path:
     if not CMS_DIR.is_dir():
         pytest.skip(f"CMS's own files are not here ({CMS_DIR}); set FEECALC_CMS_DIR")
     return CMS_DIR
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where everything is installed (FEECALC_ALL), a skipped test is a check that did not happen: a failure."""
+    report = yield
+    if report.skipped and os.environ.get("FEECALC_ALL") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but FEECALC_ALL says that nothing is missing here: {report.longrepr}"
+    return report

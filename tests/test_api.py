@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import feecalc
-from feecalc.api import SCHEDULE_AMOUNTS, SCHEDULE_COLUMNS
+from feecalc.api import SCHEDULE_COLUMNS
 from feecalc.errors import InputError, NotLoadedError
 
 

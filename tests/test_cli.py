@@ -127,7 +127,7 @@ def test_schedule_refuses_an_ending_it_does_not_know_and_a_folder_that_is_not_th
 
 def test_listings():
     releases = json.loads(run("releases", "--json").stdout)
-    assert [r["release"] for r in releases if r["rows"]][0] == "2020A"
+    assert next(r["release"] for r in releases if r["rows"]) == "2020A"
     assert {r["origin"] for r in releases} == {"built-in"}
     found = run("localities", "manhattan")
     assert "13202-01" in found.stdout

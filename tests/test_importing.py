@@ -8,7 +8,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from feecalc import paths

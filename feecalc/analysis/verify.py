@@ -124,7 +124,7 @@ def _newest_of(opened: OpenSchedule, year: str) -> Release:
 
 
 def _beside_engine(opened: OpenSchedule, given: pl.DataFrame, release: str, factor: int) -> pl.DataFrame:
-    """The file's rows with the engine's amounts as `engine_*` (0 where none applies), in cents, and whether both know the key."""
+    """The file's rows with the engine's amounts as `engine_*` (cents, 0 where none applies), and whether both know the key."""
     tables = opened.schedule.tables([release], given["hcpcs"].unique(), zips=False)
     rows = fee.with_cap_work(tables.rows).drop("release").with_columns(_row_known=pl.lit(value=True))
     gpci = tables.gpci.drop("release")

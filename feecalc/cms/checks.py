@@ -8,6 +8,11 @@ from feecalc.cms.tabular import ROW
 from feecalc.errors import Problem
 
 
+def many(count: int, noun: str) -> str:
+    """A count with its noun, for notes: "1 row", "1,071 lines"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def bad_rows(
     frame: pl.DataFrame, bad: pl.Expr, file: str, message: str, column: str | None = None, value: pl.Expr | None = None
 ) -> list[Problem]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from feecalc.cms.checks import many
 from feecalc.cms.layout import Column
 from feecalc.cms.numbers import scaled
 from feecalc.cms.raw import Raw
@@ -15,7 +16,7 @@ SHOWN_VALUES = 5
 
 @dataclass(frozen=True)
 class Decoded:
-    """Typed columns: `row`, then each column of the file as its layout says. The raw text is kept in `raw`."""
+    """Typed columns: `row`, then each column of the file as its layout says; what was wrong; what was mended."""
 
     frame: pl.DataFrame
     problems: tuple[Problem, ...]
@@ -49,7 +50,8 @@ def decode(raw: Raw, frame: pl.DataFrame | None = None) -> Decoded:
         if c.type in {"code", "base_code", "mac", "locality"}:
             padded = int((text[c.name].str.len_chars() < typed[c.name].str.len_chars()).sum())
             if padded:
-                notes.append(f"{raw.file}: {padded:,} values of {_shown(c, raw)!r} had lost their leading zeros")
+                whose = "its" if padded == 1 else "their"
+                notes.append(f"{raw.file}: {many(padded, 'value')} of {_shown(c, raw)!r} had lost {whose} leading zeros")
     return Decoded(typed, tuple(problems), tuple(notes))
 
 
@@ -78,7 +80,7 @@ def _typed(c: Column, form: str) -> pl.Expr:
             return _padded(upper, c.width)
         case "modifier" | "state":
             return upper
-    raise AssertionError(f"{c.name}: the layout names the type {c.type!r}, which does not exist")
+    raise AssertionError(f"layout() lets no type {c.type!r} pass")
 
 
 def _padded(text: pl.Expr, width: int) -> pl.Expr:
@@ -123,8 +125,8 @@ def _refuse_values(cells: list[tuple[int, str]], c: Column, raw: Raw) -> None:
     values = sorted({value for _, value in cells})
     shown = ", ".join(repr(v) for v in values[:SHOWN_VALUES])
     more = f" and {len(values) - SHOWN_VALUES} more" if len(values) > SHOWN_VALUES else ""
-    rows = "1 row" if len(cells) == 1 else f"{len(cells):,} rows"
     raise LayoutError(
-        f"{raw.file}, row {cells[0][0]}, column {_shown(c, raw)}: {shown}{more} is a value that no known layout has ({rows}; "
-        f"known: {', '.join(c.allowed)}). Nothing was read. If CMS introduced it, add it to {raw.layout.file}."
+        f"{raw.file}, row {cells[0][0]}, column {_shown(c, raw)}: {shown}{more} is a value that no known layout has "
+        f"({many(len(cells), 'row')}; known: {', '.join(c.allowed)}). Nothing was read. If CMS introduced it, add it to "
+        f"{raw.layout.file}."
     )

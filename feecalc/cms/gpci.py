@@ -3,7 +3,7 @@
 import polars as pl
 
 from feecalc.cms.archive import Member
-from feecalc.cms.checks import duplicates
+from feecalc.cms.checks import duplicates, many
 from feecalc.cms.decode import decode
 from feecalc.cms.places import place_rows, starless
 from feecalc.cms.raw import read_raw
@@ -32,7 +32,7 @@ def read_gpci(member: Member) -> Table:
         raise RejectedError(f"{raw.file} cannot be used", sorted(problems, key=lambda p: p.row or 0))
     notes = list(decoded.notes)
     if stars := int(frame["name"].str.contains("*", literal=True).sum()):
-        notes.append(f"{raw.file}: {stars:,} names had asterisks for footnotes")
+        notes.append(f"{raw.file}: {many(stars, 'name')} had asterisks for footnotes")
     places = frame.with_columns(starless(pl.col("name")))
     table = places.select(pl.col(name).cast(dtype) for name, dtype in GPCI.items()).sort("mac", "locality")
     meta = {"year": str(raw.year or ""), "floor": "both" if both else "with"}

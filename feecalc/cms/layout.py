@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from feecalc.errors import LayoutError
+
+TYPES = {
+    "base_code", "code", "digits", "flag", "ignored", "indicator", "locality", "mac", "modifier", "number", "state", "text",
+}  # fmt: skip
 PLACEHOLDERS = {"<year>": r"\d{4}", "<number>": r"\d+(?:\.\d+)?", "<text>": r".*"}
 
 
@@ -32,8 +37,10 @@ class Column:
 
     @property
     def shown(self) -> str:
-        """The column's heading as a person sees it in CMS's file."""
-        return self.header[0] if self.header else self.name
+        """The column's heading about as a person sees it in CMS's file; the name where the file has no headings."""
+        if not self.header:
+            return self.name
+        return re.sub(r"<(number|text)>", "…", self.header[0].replace("<year> ", ""))
 
     def matches(self, heading: str) -> bool:
         """Whether CMS prints `heading` above this column, blanks, case and asterisks apart."""
@@ -61,8 +68,12 @@ class Layout:
 
 @cache
 def layout(kind: str) -> Layout:
-    """The layout of `kind`: "pprrvu", "gpci", …"""
-    toml = tomllib.loads((files("feecalc.cms") / "layouts" / f"{kind}.toml").read_text("utf-8"))
+    """The layout of `kind`: "pprrvu", "gpci", … Raises LayoutError where an edit of its file went wrong."""
+    file = f"feecalc/cms/layouts/{kind}.toml"
+    try:
+        toml = tomllib.loads((files("feecalc.cms") / "layouts" / f"{kind}.toml").read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise LayoutError(f"{file} is not valid TOML: {error}. Undo the last edit or mend it.") from error
     txt = toml.get("txt", {})
     columns = [
         Column(
@@ -82,9 +93,12 @@ def layout(kind: str) -> Layout:
         )
         for c in toml["column"]
     ]
+    for c in columns:
+        if c.type not in TYPES:
+            raise LayoutError(f"{file}: the column {c.name} has the type {c.type!r}. Types are {', '.join(sorted(TYPES))}.")
     return Layout(
         kind=kind,
-        file=f"feecalc/cms/layouts/{kind}.toml",
+        file=file,
         member=re.compile("|".join(toml["member"]), re.IGNORECASE),
         signature=re.compile(toml["signature"]),
         columns=tuple(columns),

@@ -3,6 +3,7 @@
 import polars as pl
 
 from feecalc.cms.archive import Member
+from feecalc.cms.checks import many
 from feecalc.cms.decode import decode
 from feecalc.cms.places import place_rows, starless
 from feecalc.cms.raw import read_raw, year_of_name
@@ -34,7 +35,7 @@ def read_locality_county(member: Member) -> Table:
     state = pl.when(pl.col("state_name") != "").then(pl.col("state_name")).forward_fill().over(block)
     frame = frame.with_columns(state.fill_null("").alias("state_name"))
     if stateless := frame.filter(pl.col("state_name") == "").height:
-        notes.append(f"{raw.file}: {stateless:,} localities are printed without their state")
+        notes.append(f"{raw.file}: no state printed for {many(stateless, 'row')}")
     key = ["mac", "locality"]
     joined = frame.group_by(key, maintain_order=True).agg(
         pl.col("state_name").first(), *(pl.col(c).unique(maintain_order=True).str.join("; ") for c in ("area", "counties"))

@@ -10,7 +10,7 @@ import polars as pl
 
 from feecalc.cms.anesthesia import read_anesthesia
 from feecalc.cms.archive import Member, Source, members
-from feecalc.cms.checks import missing
+from feecalc.cms.checks import many, missing
 from feecalc.cms.gpci import read_gpci
 from feecalc.cms.kinds import Kind, recognise
 from feecalc.cms.locality_county import read_locality_county
@@ -222,8 +222,8 @@ def _contradictions(tables: dict[Kind, Table], notes: list[str]) -> list[Problem
         unknown = [f"{mac}-{locality}" for mac, locality in missing(table.frame, gpci.frame, PLACE)]
         if kind is Kind.LOCALITY_COUNTY and table.meta["year"] != year:
             notes.append(
-                f"{table.member}: describes {table.meta['year'] or 'an unknown year'}, not {year}; {len(unknown):,} of "
-                f"its localities are not in the GPCI file"
+                f"{table.member}: describes {table.meta['year'] or 'an unknown year'}, not {year}; the GPCI "
+                f"file does not have {many(len(unknown), 'place')} of it"
             )
             continue
         message = "a MAC and locality that the GPCI file does not have"

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-NUMBER = r"^\d{0,9}(?:\.\d*)?$"
+NUMBER = r"^\d{0,7}(?:\.\d*)?$"  # 9,999,999.99 at most: in cents it fits 32 bits
 NOISE = 9  # decimals: what differs from the printed figure by less than 1e-9 is a spreadsheet's binary noise
 
 

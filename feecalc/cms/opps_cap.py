@@ -3,7 +3,7 @@
 import polars as pl
 
 from feecalc.cms.archive import Member
-from feecalc.cms.checks import bad_rows, duplicates
+from feecalc.cms.checks import bad_rows, duplicates, many
 from feecalc.cms.decode import decode
 from feecalc.cms.raw import read_raw
 from feecalc.cms.table import Table
@@ -36,7 +36,7 @@ def read_opps_cap(member: Member, places: set[tuple[str, str]] | None = None) ->
         if not strays.is_empty():
             active = strays.filter(pl.col("status") == "A").height
             notes.append(
-                f"{raw.file}: {strays.height:,} lines under carrier {FORMER} left out ({active:,} of status A): each has "
+                f"{raw.file}: {many(strays.height, 'line')} under carrier {FORMER} left out ({active:,} of status A): each has "
                 f"its twin under {PRESENT}"
             )
     if problems:

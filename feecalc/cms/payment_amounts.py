@@ -3,7 +3,7 @@
 import polars as pl
 
 from feecalc.cms.archive import Member
-from feecalc.cms.checks import bad_rows
+from feecalc.cms.checks import bad_rows, many
 from feecalc.cms.decode import decode
 from feecalc.cms.layout import Layout, layout
 from feecalc.cms.pprrvu import qp_of
@@ -45,7 +45,7 @@ def read_payment_amounts(member: Member) -> Table:
         raise RejectedError(f"{raw.file} cannot be used", sorted(problems, key=lambda p: p.row or 0))
     notes = list(decoded.notes)
     if again := frame.height - once.height:
-        notes.append(f"{raw.file}: {again:,} records printed twice with the same amounts, read once")
+        notes.append(f"{raw.file}: {many(again, 'record')} printed again with the same amounts, read once")
     table = once.select(pl.col(name).cast(dtype) for name, dtype in PAYMENT_AMOUNTS.items()).sort(KEY)
     meta = {"year": once["year"][0], "qp": qp_of(member.name) or qp_of(member.source.name)}
     return Table(table, member.source, member.name, raw.id, meta, tuple(notes))

@@ -13,7 +13,7 @@ def place_rows(raw: Raw) -> pl.DataFrame:
     A footnote is a row whose first cell is a sentence, or that has neither a number for a MAC nor a locality.
     """
     mac, locality = pl.col("mac"), pl.col("locality")
-    sentence = mac.str.len_chars() > LONGEST_MAC
+    sentence = (mac.str.len_chars() > LONGEST_MAC) & ~locality.str.contains(r"^\d{1,2}$")
     others = [c for c in raw.frame.columns if c not in {"row", "mac", "locality"}]
     empty = (locality == "") & ~mac.str.contains(r"^\d+$") & pl.all_horizontal(pl.col(c) == "" for c in others)
     label = (locality == "") & mac.str.contains(r"^\*")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 
 from feecalc import locality, policy
-from feecalc.money import FACTOR_SCALE, dollars
+from feecalc.money import decimals, dollars
 from feecalc.pricing import fee, gates, lines, participation, same_day, therapy
 from feecalc.schedule import Tables
 
@@ -132,7 +132,7 @@ def _edge() -> list[pl.Expr]:
         pl.col("_outcome").alias("outcome"),
         pl.col("_reason").alias("reason"),
         pl.col("release"),
-        (pl.col("_factor").cast(pl.Decimal(38, 4)) / FACTOR_SCALE).alias("conversion_factor"),
+        decimals(pl.col("_factor"), 4).alias("conversion_factor"),
         dollars(pl.col("_fee")).alias("fee"),
         dollars(pl.col("_allowed")).alias("allowed"),
         pl.concat_str(flags, separator=" ", ignore_nulls=True).alias("flags"),

@@ -95,7 +95,7 @@ def schedule(rows: pl.LazyFrame, gpci: pl.LazyFrame, factor: int) -> pl.LazyFram
 
     Rows of status A, R or T that print RVUs; one row per code, modifier, MAC and locality.
     """
-    payable = rows.drop("release").filter(pl.col("status").is_in(PRICED_STATUSES) & has_rvus())
+    payable = rows.drop("release").filter(pl.col("status").cast(pl.String).is_in(PRICED_STATUSES) & has_rvus())
     columns = amounts(pl.lit(factor, dtype=pl.Int64))
     # Nine rows in ten have neither a cap nor a therapy amount: these four columns are not worked out for them.
     special = is_capped() | is_therapy()
