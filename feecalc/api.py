@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from typing import Any, overload
 
 import polars as pl
+import polars.selectors as cs
 
 from feecalc import locality, policy
 from feecalc.errors import InputError
@@ -262,7 +263,8 @@ class OpenSchedule:
         if release not in self._grids:
             tables = self.schedule.tables([release], zips=False)
             self._grids[release] = (
-                _enumerated(tables.rows.collect(), ["hcpcs", "modifier", "status"]),
+                # RVUs as int64 once here, not a million times after the rows met the places.
+                _enumerated(tables.rows.collect(), ["hcpcs", "modifier", "status"]).with_columns(cs.integer().cast(pl.Int64)),
                 _enumerated(tables.gpci.collect(), ["release", "mac", "locality"]),
             )
         return self._grids[release]
