@@ -36,8 +36,16 @@ PRICING_COLUMNS = (
     "na_facility",
     "mp",
     "pctc",
+    "global_days",
+    "pre_op",
+    "intra_op",
+    "post_op",
     "mult_proc",
     "bilateral",
+    "assistant_surgery",
+    "co_surgery",
+    "team_surgery",
+    "endo_base",
     "opps_pe_nonfacility",
     "opps_pe_facility",
     "opps_mp",
@@ -116,14 +124,15 @@ class Tables:
                `factor_qp` (ten-thousandths of a dollar; `factor_qp` null where only one exists), `zip_file`,
                `zip_substituted`; a day that no release serves is absent
     rows       `release` + PRICING_COLUMNS; one row per release, code and modifier
-    gpci       `release`, `mac`, `locality`, `gpci_work`, `gpci_pe`, `gpci_mp` (thousandths); `national` is a locality too
+    gpci       `release`, `mac`, `locality`, `gpci_work`, `gpci_pe`, `gpci_mp` (thousandths), `anesthesia`, `anesthesia_qp`
+               (cents; null where CMS prints none); `national` is a locality too
     zips       `zip_file`, `zip`, `zip_mac`, `zip_locality`, `plus_four`
     """
 
     days: pl.DataFrame
-    rows: pl.LazyFrame
-    gpci: pl.LazyFrame
-    zips: pl.LazyFrame
+    rows: pl.DataFrame
+    gpci: pl.DataFrame
+    zips: pl.DataFrame
 
 
 NATIONAL = "national"  # the locality (with a blank MAC) whose three GPCIs are 1.000
@@ -248,20 +257,22 @@ class Schedule:
     def tables(self, releases: Iterable[str] | None = None, codes: Iterable[str] | None = None, zips: bool = True) -> Tables:
         """The engine's frames for some releases (default: all) and, where `codes` are given, for these codes alone."""
         names = sorted(set(releases)) if releases is not None else self.priceable()
-        wanted = pl.col("hcpcs").is_in(sorted(set(codes))) if codes is not None else None
-        rows = [
-            (frame.filter(wanted) if wanted is not None else frame)
-            .lazy()
-            .select(pl.lit(name).alias("release"), *PRICING_COLUMNS)
-            for name in names
-            for frame in [self.table(name, "pprrvu")]
-        ]
+        rows = [self._rows(name, codes).select(pl.lit(name).alias("release"), *PRICING_COLUMNS) for name in names]
         return Tables(
             days=self.days,
             rows=pl.concat(rows) if rows else _no_rows(),
-            gpci=pl.concat([self._gpci(name) for name in names]).lazy() if names else _no_gpci(),
-            zips=self._zips().lazy() if zips else _no_zips().lazy(),
+            gpci=pl.concat([self._gpci(name) for name in names]) if names else _no_gpci(),
+            zips=self._zips() if zips else _no_zips(),
         )
+
+    def _rows(self, name: str, codes: Iterable[str] | None) -> pl.DataFrame:
+        """The rows of a release: all, or those of some codes with the bases of their endoscopy families."""
+        table = self.table(name, "pprrvu")
+        if codes is None:
+            return table
+        asked = table.filter(pl.col("hcpcs").is_in(sorted(set(codes))))
+        bases = set(asked["endo_base"]) - {""} - set(asked["hcpcs"])
+        return pl.concat([asked, table.filter(pl.col("hcpcs").is_in(sorted(bases)))]) if bases else asked
 
     def _gpci(self, name: str) -> pl.DataFrame:
         """The places of a release as the engine joins them, the national one among them."""
@@ -272,9 +283,16 @@ class Schedule:
             pl.col("work").cast(pl.Int64).alias("gpci_work"),
             pl.col("pe").cast(pl.Int64).alias("gpci_pe"),
             pl.col("mp").cast(pl.Int64).alias("gpci_mp"),
+            pl.col("factor").cast(pl.Int64).alias("anesthesia"),
+            pl.col("factor_qp").cast(pl.Int64).alias("anesthesia_qp"),
         ]
+        places = self.table(name, "gpci")
+        if self.releases[name].has("anesthesia"):
+            places = places.join(self.table(name, "anesthesia"), on=["mac", "locality"], how="left", maintain_order="left")
+        else:
+            places = places.with_columns(factor=None, factor_qp=None)
         national = pl.DataFrame({"mac": [""], "locality": [NATIONAL], "work": [1000], "pe": [1000], "mp": [1000]})
-        return pl.concat([self.table(name, "gpci").select(columns), national.select(columns)])
+        return pl.concat([places.select(columns), national.with_columns(factor=None, factor_qp=None).select(columns)])
 
     def _zips(self) -> pl.DataFrame:
         """All ZIP files as one table."""
@@ -295,16 +313,17 @@ class Schedule:
         return self._frames[key]
 
 
-def _no_rows() -> pl.LazyFrame:
+def _no_rows() -> pl.DataFrame:
     from feecalc.columns import PPRRVU
 
     schema = {"release": pl.String, **{name: PPRRVU[name] for name in PRICING_COLUMNS}}
-    return pl.LazyFrame(schema=schema)
+    return pl.DataFrame(schema=schema)
 
 
-def _no_gpci() -> pl.LazyFrame:
+def _no_gpci() -> pl.DataFrame:
     text = dict.fromkeys(("release", "mac", "locality"), pl.String)
-    return pl.LazyFrame(schema={**text, "gpci_work": pl.Int64, "gpci_pe": pl.Int64, "gpci_mp": pl.Int64})
+    figures = dict.fromkeys(("gpci_work", "gpci_pe", "gpci_mp", "anesthesia", "anesthesia_qp"), pl.Int64)
+    return pl.DataFrame(schema={**text, **figures})
 
 
 def _no_zips() -> pl.DataFrame:

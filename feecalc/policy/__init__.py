@@ -7,6 +7,7 @@ Code asks here for a value on a date; it never holds one. Standing is one of `ve
 import tomllib
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,20 @@ def conversion_factor(on: date) -> Factor | None:
 
 @dataclass(frozen=True)
 class Percentage:
-    """A percentage of law, in hundredths, with the sentence that states its rule."""
+    """A percentage of law with the sentence that states its rule; `carc` is the adjustment code that an EOB usually shows."""
 
     name: str
     start: date
-    percent: int
+    percent: Fraction
     standing: str
     source: str
     sentence: str
+    carc: str
+
+    @property
+    def share(self) -> Fraction:
+        """The percentage as a share of one."""
+        return self.percent / 100
 
 
 @cache
@@ -82,10 +89,11 @@ def percentage(name: str) -> Percentage:
             return Percentage(
                 name=name,
                 start=entry["from"],
-                percent=entry["percent"],
+                percent=Fraction(entry["percent"]),
                 standing=entry["standing"],
                 source=entry["source"],
                 sentence=entry["sentence"],
+                carc=entry.get("carc", ""),
             )
     raise NotLoadedError(f"policy/percentages.toml has no rule named {name!r}")
 

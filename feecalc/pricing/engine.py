@@ -1,59 +1,96 @@
-"""The order of Medicare's rules, as one list of steps. Each step is a function in a module that bears the rule's name."""
+"""The order of Medicare's rules, as one list of steps. Each step is a function in a module that bears the rule's name.
+
+Lines are first priced by themselves (one lazy plan), then the rules between the lines of a claim and day run on the lines
+that share a list with another, and last the shares of patient and Medicare are worked out.
+"""
 
 from collections.abc import Callable
+from functools import cached_property
 
 import polars as pl
 
 from feecalc import locality, policy
 from feecalc.money import decimals, dollars
-from feecalc.pricing import fee, gates, lines, participation, same_day, therapy
+from feecalc.pricing import anesthesia, diagnostics, fee, gates, lines, modifiers, rows, settlement, surgery, therapy, together
 from feecalc.schedule import Tables
 
-Step = Callable[[pl.LazyFrame], pl.LazyFrame]
+
+class Rules:
+    """The tables of some releases with what the rules need to know of them: prepare once, price many frames."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+
+    @cached_property
+    def rows(self) -> pl.LazyFrame:
+        """The rows of the fee schedule with their facts."""
+        return rows.facts(self.tables.rows).lazy()
+
+    @cached_property
+    def codes(self) -> pl.LazyFrame:
+        """The codes of each release."""
+        return self.tables.rows.select("release", "hcpcs", _code_known=pl.lit(value=True)).unique().lazy()
 
 
-def price(claim_lines: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
+def price(claim_lines: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Price claim lines: every input column and row, in input order, then the columns of `lines.ADDED`, in dollars.
 
     Contract of the input: feecalc.pricing.lines. Each line gets exactly one outcome. Raises InputError where the frame has
     no `hcpcs` column.
     """
-    given = claim_lines.collect_schema().names()
-    return (
-        work_out(claim_lines, tables).sort("_row").select(*(pl.col(lines.GIVEN + name).alias(name) for name in given), *_edge())
+    return claim_lines.hstack(work_out(claim_lines, rules).select(edge()))
+
+
+def price_lazily(claim_lines: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
+    """The same as a step of a lazy plan. It sees the whole frame at once, as the rules between lines must."""
+    empty = price(claim_lines.collect_schema().to_frame(), rules)
+    return claim_lines.map_batches(
+        lambda frame: price(frame, rules), schema=empty.schema, no_optimizations=True, validate_output_schema=True
     )
 
 
-def work_out(claim_lines: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
-    """The same with every intermediate column, money in cents, in no particular order: what explanations are made from."""
-    # Without claims every line stands alone, and the rules between lines have nothing to look at.
-    between_lines: list[Step] = [same_day.hold_back, same_day.status_t] if "claim_id" in claim_lines.collect_schema() else []
-    steps: list[Step] = [
-        lines.read,
-        lambda f: attach_date(f, tables),
-        lambda f: locality.attach(f, tables),
-        lambda f: attach_place(f, tables),
-        lambda f: attach_row(f, tables),
+def work_out(claim_lines: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """The same with every intermediate column, money in cents, in input order: what explanations are made from."""
+    read = lines.read(claim_lines)
+    texts = modifiers.table(read["mods"].unique())
+    alone: list[Callable[[pl.LazyFrame], pl.LazyFrame]] = [
+        lambda f: f.join(texts.lazy(), on="mods", how="left", maintain_order="left"),
+        lambda f: attach_date(f, rules.tables),
+        lambda f: locality.attach(f, rules.tables),
+        lambda f: attach_place(f, rules.tables),
+        lambda f: attach_row(f, rules),
+        settlement.practitioner,
+        anesthesia.base_units,
         gate,
         fee_schedule_amount,
-        *between_lines,
-        therapy.units,
-        participation.apply,
-        decide,
+        surgery.line_shares,
+        anesthesia.amount,
     ]
-    frame = claim_lines
-    for step in steps:
-        frame = step(frame)
+    plan = read.lazy()
+    for step in alone:
+        plan = step(plan)
+    frame = plan.collect(engine="in-memory")
+    between: list[Callable[[pl.DataFrame], pl.DataFrame]] = [
+        surgery.pair_sides,
+        lambda f: surgery.endoscopy_families(f, rules.rows),
+        surgery.rank,
+        lambda f: diagnostics.components(f, rules.rows),
+        therapy.rank,
+        together.status_t,
+        settlement.items,
+        settlement.lower_of_charge,
+        settlement.settle_shares,
+    ]
+    for rule in between:
+        frame = rule(frame)
     return frame
 
 
 def attach_date(frame: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
     """The release that serves the date of service (B3), its conversion factor by QP status (B4), and the ZIP file."""
-    return frame.join(tables.days.lazy(), left_on="_date", right_on="date", how="left").with_columns(
-        _factor=pl.when("_qp")
-        .then(pl.coalesce("factor_qp", pl.when(pl.col("_date") < _two_factors()).then("factor")))
-        .otherwise("factor")
-    )
+    by_date = frame.join(tables.days.lazy(), left_on="_date", right_on="date", how="left", maintain_order="left")
+    one_factor = pl.when(pl.col("_date") < _two_factors()).then("factor")
+    return by_date.with_columns(_factor=pl.when("_qp").then(pl.coalesce("factor_qp", one_factor)).otherwise("factor"))
 
 
 def _two_factors() -> pl.Expr:
@@ -63,34 +100,44 @@ def _two_factors() -> pl.Expr:
 
 
 def attach_place(frame: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
-    """The GPCIs of the line's locality in its release."""
+    """The GPCIs and the anesthesia factor of the line's locality in its release."""
     return frame.join(
-        tables.gpci,
+        tables.gpci.lazy(),
         left_on=["release", "_mac", "_locality"],
         right_on=["release", "mac", "locality"],
         how="left",
-        suffix="_gpci",
+        maintain_order="left",
     )
 
 
-def attach_row(frame: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
+def attach_row(frame: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
     """The row of the code and of 26, TC or 53 (B1), and whether the release knows the code at all."""
-    codes = tables.rows.select("release", "hcpcs", _code_known=pl.lit(value=True)).unique()
     return (
-        frame.with_columns(_row_modifier=gates.row_modifier(), _line_setting=gates.setting())
+        frame.with_columns(_row_modifier="m_row", _line_setting=gates.setting())
         .join(
-            tables.rows,
+            rules.rows,
             left_on=["release", "_code", "_row_modifier"],
             right_on=["release", "hcpcs", "modifier"],
             how="left",
+            maintain_order="left",
         )
-        .join(codes, left_on=["release", "_code"], right_on=["release", "hcpcs"], how="left")
+        .join(
+            rules.codes, left_on=["release", "_code"], right_on=["release", "hcpcs"], how="left", maintain_order="left"
+        )
     )
 
 
 def gate(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """The first reason why the line is not priced (B, C1, C3, D6, D8)."""
-    return frame.with_columns(_reason=gates.reason(), **{f"_flag_{name}": flag for name, flag in gates.flags().items()})
+    """The first reason why the line is not priced (B, C1, C3, D).
+
+    `_ghost` marks a line that only modifier 22 keeps from being priced: it keeps its place among the day's surgery.
+    """
+    reasons = gates.reasons()
+    without_22 = gates.first_of({**reasons, "by_report": pl.col("m_by_report")})
+    return frame.with_columns(_reason=gates.first_of(reasons)).with_columns(
+        _ghost=(pl.col("_reason") == "by_report").fill_null(value=False) & pl.col("m_22") & without_22.is_null(),
+        **{f"_flag_{name}": flag.fill_null(value=False) for name, flag in gates.flags().items()},
+    )
 
 
 def fee_schedule_amount(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -104,36 +151,25 @@ def fee_schedule_amount(frame: pl.LazyFrame) -> pl.LazyFrame:
         frame.with_columns(**{f"_{name}": column for name, column in fee.amounts(pl.col("_factor")).items()})
         .with_columns(_fee=in_setting("_"), _cap=in_setting("_opps_"), _reduced=in_setting("_therapy_"))
         .with_columns(_unit=pl.min_horizontal("_fee", "_cap"))
-        .with_columns(_flag_opps_capped=pl.col("_cap") < pl.col("_fee"))
+        .with_columns(_flag_opps_capped=(pl.col("_cap") < pl.col("_fee")).fill_null(value=False))
     )
 
 
-def decide(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Exactly one outcome a line, with its amount: none where it cannot be priced, 0 where Medicare pays nothing for it."""
-    outcomes = {code: reason.outcome for code, reason in policy.reasons().items()}
-    outcome = pl.col("_reason").replace_strict(outcomes, default=None, return_dtype=pl.String).fill_null("priced")
-    priced = pl.col("_reason").is_null()
-    return frame.with_columns(
-        _outcome=outcome,
-        _allowed=pl.when(priced).then("_allowed").when(outcome == "zero").then(pl.lit(0, dtype=pl.Int64)),
-        _fee=pl.when(priced).then("_fee"),
-    )
-
-
-def _edge() -> list[pl.Expr]:
+def edge() -> list[pl.Expr]:
     """The columns that leave feecalc: decimals, and flags as one text. Flags about an amount ride only where there is one."""
     priced = pl.col("_reason").is_null()
-    about_the_answer = {"release_substituted", "zip_file_substituted"}
+    about_the_answer = {"release_substituted", "zip_file_substituted", "rank_uncertain"}
     flags = [
         pl.when(pl.col(f"_flag_{name}") & (pl.lit(value=True) if name in about_the_answer else priced)).then(pl.lit(name))
         for name in policy.load("flags")["flag"]
     ]
+    money = ("allowed", "deductible", "coinsurance", "medicare_share", "sequestration", "received")
     return [
         pl.col("_outcome").alias("outcome"),
         pl.col("_reason").alias("reason"),
         pl.col("release"),
         decimals(pl.col("_factor"), 4).alias("conversion_factor"),
-        dollars(pl.col("_fee")).alias("fee"),
-        dollars(pl.col("_allowed")).alias("allowed"),
+        dollars(pl.when(priced).then("_fee")).alias("fee"),
+        *(dollars(pl.col(f"_{name}")).alias(name) for name in money),
         pl.concat_str(flags, separator=" ", ignore_nulls=True).alias("flags"),
     ]

@@ -61,12 +61,12 @@ def is_therapy() -> pl.Expr:
 
 def nonparticipating(cents: pl.Expr) -> pl.Expr:
     """The non-participating amount of a payable amount: 95 percent, rounded (convention F2)."""
-    return percent(cents, policy.percentage("nonparticipating").percent)
+    return percent(cents, int(policy.percentage("nonparticipating").percent))
 
 
 def limiting_charge(cents: pl.Expr) -> pl.Expr:
     """The limiting charge of a payable amount: 115 percent of the rounded non-participating amount (convention F2)."""
-    return percent(nonparticipating(cents), policy.percentage("limiting_charge").percent)
+    return percent(nonparticipating(cents), int(policy.percentage("limiting_charge").percent))
 
 
 def amounts(factor: pl.Expr, cap_work: str = "work") -> dict[str, pl.Expr]:
@@ -76,7 +76,7 @@ def amounts(factor: pl.Expr, cap_work: str = "work") -> dict[str, pl.Expr]:
     percentage (convention E6), so the non-participating and limiting amounts start from the lower of the two.
     `cap_work` names the column of work RVUs for the cap (`with_cap_work`), which differs only in rows that are not priced.
     """
-    therapy_percent = policy.percentage("therapy_practice_expense").percent
+    therapy_percent = int(policy.percentage("therapy_practice_expense").percent)
     columns: dict[str, pl.Expr] = {}
     for setting in ("nonfacility", "facility"):
         pe = pl.col(f"pe_{setting}")
@@ -112,7 +112,7 @@ def schedule(rows: pl.LazyFrame, gpci: pl.LazyFrame, factor: int) -> pl.LazyFram
 def _with_percentages(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The non-participating and limiting amounts, which start from the lower of fee and cap."""
     paid = {setting: pl.min_horizontal(setting, f"opps_{setting}") for setting in ("nonfacility", "facility")}
-    limiting = policy.percentage("limiting_charge").percent
+    limiting = int(policy.percentage("limiting_charge").percent)
     return frame.with_columns(**{f"nonpar_{s}": nonparticipating(cents) for s, cents in paid.items()}).with_columns(
         **{f"limiting_{s}": percent(pl.col(f"nonpar_{s}"), limiting) for s in paid}
     )

@@ -1,45 +1,13 @@
-"""Whether a line can be priced at all: the reasons in the order of the conventions (B, locality, C1, C3, D).
+"""Whether a line can be priced at all: the reasons in the order of the conventions (B, locality, C1, C3, D6, D1-D5, D7, D8).
 
-Each gate is an expression that is true where the line fails it. `reason()` names the first that fails; the outcome and the
-sentence of each reason stand in policy/reasons.toml, with their source.
+Each gate is an expression that is true where the line fails it. The outcome and the sentence of each reason stand in
+policy/reasons.toml, in the same order, with their source.
 """
 
 import polars as pl
 
 from feecalc import policy
-from feecalc.pricing.fee import has_rvus
-from feecalc.pricing.lines import MOST_MODIFIERS
-
-
-def modifier_kinds() -> dict[str, str]:
-    """Every modifier that feecalc knows, with its kind (policy/modifiers.toml)."""
-    return {m: group["kind"] for group in policy.load("modifiers")["group"] for m in group["modifiers"]}
-
-
-def of_kind(kind: str) -> list[str]:
-    """The modifiers of a kind."""
-    return [m for m, k in modifier_kinds().items() if k == kind]
-
-
-def has_modifier(*modifiers: str) -> pl.Expr:
-    """Whether the line carries any of the modifiers."""
-    return pl.any_horizontal([pl.col("_modifiers").list.contains(m) for m in modifiers])
-
-
-def row_modifier() -> pl.Expr:
-    """The modifier that picks the row: 26, TC or 53, else blank; 26 with TC is the whole service (convention B1)."""
-    both = has_modifier("26") & has_modifier("TC")
-    return (
-        pl.when(both)
-        .then(pl.lit(""))
-        .when(has_modifier("53"))
-        .then(pl.lit("53"))
-        .when(has_modifier("26"))
-        .then(pl.lit("26"))
-        .when(has_modifier("TC"))
-        .then(pl.lit("TC"))
-        .otherwise(pl.lit(""))
-    )
+from feecalc.pricing.modifiers import MOST
 
 
 def setting() -> pl.Expr:
@@ -65,71 +33,92 @@ def _pos_in_force() -> pl.Expr:
     return pl.col("_pos").replace_strict(starts, default=None, return_dtype=pl.Date)
 
 
-def _in_places(name: str) -> pl.Expr:
+def in_places(name: str) -> pl.Expr:
+    """Whether the line's place of service is one of a named list of policy/places_of_service.toml."""
     return pl.col("_pos").is_in(policy.load("places_of_service")[name]).fill_null(value=False)
 
 
-def _by_status() -> dict[str, pl.Expr]:
-    """The reasons that a status alone gives (C1)."""
-    given = policy.load("statuses")["status"]
-    reasons = {entry["reason"] for entry in given.values() if "reason" in entry}
-    return {
-        reason: pl.col("status").is_in([s for s, entry in given.items() if entry.get("reason") == reason])
-        for reason in sorted(reasons)
-    }
-
-
-def is_technical() -> pl.Expr:
-    """Whether the row pays for equipment and staff: a TC row, a whole test with a TC part, or a technical-only code."""
-    return (
-        (pl.col("_row_modifier") == "TC")
-        | ((pl.col("_row_modifier") == "") & (pl.col("pctc") == "1"))
-        | pl.col("pctc").is_in(["3", "4"])
-    )
-
-
-def reason() -> pl.Expr:
-    """The first reason, in the order of policy/reasons.toml, why the line is not priced; null where it is."""
+def reasons() -> dict[str, pl.Expr]:
+    """Every reason that a line gives by itself, as an expression that is true where it holds."""
     by_pos = pl.col("_setting").is_null() & pl.col("_pos").is_not_null()
-    known_pos = pl.col("_pos").is_in(list(_pos()))
     unsettled = [code for code, entry in _pos().items() if entry["setting"] == "unsettled"]
-    found = pl.col("status").is_not_null()
-    splits = has_modifier("26", "TC")
-    gates = {
+    inpatient = policy.load("places_of_service")["inpatient"]
+    anesthesia = pl.col("status") == "J"
+    by_status = {r: pl.col("row_reason") == r for r in policy.reasons() if r in _row_reasons()}
+    splits = pl.col("pre_op") + pl.col("intra_op") + pl.col("post_op")
+    return {
         "units": pl.col("_units").is_null(),
         "service_date": pl.col("_date").is_null(),
-        "too_many_modifiers": pl.col("_modifiers").list.len() > MOST_MODIFIERS,
-        "unknown_pos": by_pos & ~known_pos,
+        "charge": pl.col("_charge_stated") & pl.col("_charge").is_null(),
+        "unknown_practitioner": pl.col("n_who").is_null(),
+        "unknown_participation": pl.col("_participation") == "unknown",
+        "too_many_modifiers": pl.col("m_count") > MOST,
+        "unknown_setting": pl.col("_setting").is_not_null() & pl.col("_line_setting").is_null(),
+        "unknown_pos": by_pos & ~pl.col("_pos").is_in(list(_pos())),
         "pos_not_in_force": by_pos & (_pos_in_force() > pl.col("_date")),
         "pos_unsettled": by_pos & pl.col("_pos").is_in(unsettled),
-        "unknown_setting": pl.col("_line_setting").is_null(),
-        "unknown_participation": pl.col("_participation_stated") & pl.col("_nonpar").is_null(),
         "no_place": pl.col("_locality").is_null() & pl.col("_zip").is_null(),
         "unknown_zip": ~pl.col("_zip_known"),
         "ambiguous_zip": pl.col("_zip_spans"),
         "no_release": pl.col("release").is_null(),
         "unknown_locality": pl.col("gpci_work").is_null(),
         "unknown_code": pl.col("_code_known").is_null(),
-        "invalid_modifier": ~found
-        | (has_modifier("53") & splits)
-        | (has_modifier("26") & has_modifier("TC") & (pl.col("pctc") != "1")),
+        "invalid_modifier": pl.col("status").is_null()
+        | pl.col("m_53_with_part")
+        | (pl.col("m_26_and_tc") & (pl.col("pctc") != "1")),
         "no_qp_factor": pl.col("_qp") & pl.col("_factor").is_null(),
-        **_by_status(),
-        "restricted_without_rvus": (pl.col("status") == "R") & ~has_rvus(),
-        "technical_in_hospital": is_technical() & _in_places("technical_paid_to_facility"),
-        "incident_to_in_hospital": pl.col("pctc").is_in(["5", "7"]) & _in_places("hospital"),
-        "inpatient_only": (pl.col("pctc") == "8")
-        & (pl.col("_pos") != policy.load("places_of_service")["inpatient"]).fill_null(value=True),
-        "modifier_not_priced": has_modifier(*of_kind("not_priced")),
-        "unknown_modifier": pl.col("_modifiers").list.set_difference(list(modifier_kinds())).list.len() > 0,
+        **by_status,
+        "anesthesia_modifier": anesthesia & pl.col("m_anesthesia").is_in(["", "conflict"]),
+        "anesthesia_base_units": anesthesia & pl.col("_base_units").is_null(),
+        "anesthesia_minutes": anesthesia & (pl.col("m_anesthesia") != "AD") & ~pl.col("_minutes").is_between(1, 1440).fill_null(value=False),
+        "anesthesia_factor": anesthesia & pl.col("_anesthesia_factor").is_null(),
+        "technical_in_hospital": pl.col("is_technical") & in_places("technical_paid_to_facility"),
+        "incident_to_in_hospital": pl.col("pctc").is_in(["5", "7"]) & in_places("hospital"),
+        "inpatient_only": (pl.col("pctc") == "8") & (pl.col("_pos") != inpatient).fill_null(value=True),
+        "by_report": pl.col("m_22") | pl.col("m_by_report"),
+        "facility_only_modifier": pl.col("m_facility_only"),
+        "sides_conflict": pl.col("m_side") == "conflict",
+        "sides_units": (pl.col("m_side") == "50") & (pl.col("_units") != 1),
+        "sides_not_applicable": (pl.col("m_side") == "50") & (pl.col("bilateral") == "9"),
+        "preoperative_only": pl.col("m_56"),
+        "no_split": (pl.col("m_split") != "") & (splits == 0),
+        "no_return_share": pl.col("m_78")
+        & ~((pl.col("global_days") == "000") | (pl.col("global_days").is_in(["010", "090"]) & (splits > 0))),
+        "co_surgeons_not_permitted": pl.col("m_co_surgeon") & (pl.col("co_surgery") == "0"),
+        "co_surgeons_by_report": pl.col("m_co_surgeon") & pl.col("co_surgery").is_in(["1", "9"]),
+        "team_not_permitted": pl.col("m_66") & (pl.col("team_surgery") == "0"),
+        "team_by_report": pl.col("m_66"),
+        "assistant_not_paid": pl.col("m_assistant") & (pl.col("assistant_surgery") == "1"),
+        "assistant_by_report": pl.col("m_assistant") & (pl.col("assistant_surgery") != "2"),
+        "roles_combined": pl.col("m_roles") > 1,
+        "no_component_rows": has_cut() & (pl.col("_row_modifier") == "") & (pl.col("pctc") == "1") & ~pl.col("has_parts"),
+        "denied_modifier": pl.col("m_denied"),
+        "misplaced_anesthesia_modifier": ~anesthesia & (pl.col("m_anesthesia") != ""),
+        "unknown_modifier": pl.col("m_unknown"),
+        "practitioner_not_yet": pl.col("_not_yet"),
     }
+
+
+def has_cut() -> pl.Expr:
+    """Whether FX, FY or CT stands on the line."""
+    return pl.any_horizontal("m_fx", "m_fy", "m_ct")
+
+
+def _row_reasons() -> set[str]:
+    given = policy.load("statuses")["status"].values()
+    return {entry["reason"] for entry in given if "reason" in entry} | {"restricted_without_rvus"}
+
+
+def first_of(gates: dict[str, pl.Expr]) -> pl.Expr:
+    """The first reason that holds, in the order of policy/reasons.toml; null where none does."""
     in_order = [code for code in policy.reasons() if code in gates]
     return pl.coalesce([pl.when(gates[code]).then(pl.lit(code)) for code in in_order])
 
 
 def flags() -> dict[str, pl.Expr]:
-    """What a line's answer rests on (policy/flags.toml); true where the flag is raised."""
+    """What a line's answer rests on (policy/flags.toml), as far as the line alone tells; true where the flag is raised."""
     pos = policy.load("places_of_service")
+    facility = pl.col("_line_setting") == "facility"
     return {
         "release_substituted": pl.col("substituted"),
         "zip_file_substituted": pl.col("_zip_substituted"),
@@ -137,12 +126,9 @@ def flags() -> dict[str, pl.Expr]:
         "telehealth_pos": pl.col("_setting").is_null()
         & pl.col("_pos").is_in(pos["telehealth"])
         & (pl.col("_date") < pos["telehealth_settled_from"]),
-        "restricted": (pl.col("status") == "R") & has_rvus(),
+        "restricted": pl.col("status") == "R",
         "alone_only": pl.col("status") == "T",
-        "na_setting": pl.when(pl.col("_line_setting") == "facility").then("na_facility").otherwise("na_nonfacility"),
-        "technical_in_facility": is_technical()
-        & (pl.col("_line_setting") == "facility")
-        & ~_in_places("technical_paid_to_facility"),
-        "same_day_rules_not_applied": (pl.col("_units") > 1)
-        & (pl.col("mult_proc").is_in(["2", "3", "4", "6", "7"]) | pl.col("bilateral").is_in(["1", "2"])),
+        "na_setting": pl.when(facility).then("na_facility").otherwise("na_nonfacility"),
+        "technical_in_facility": pl.col("is_technical") & facility & ~in_places("technical_paid_to_facility"),
+        "preventive": pl.col("m_33") | pl.col("m_pt"),
     }

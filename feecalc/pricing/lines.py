@@ -10,88 +10,145 @@ The line contract (names are the same in Python, CSV, parquet and JSON); only `h
     pos or setting       two-digit place of service, or `facility` / `nonfacility` (default; wins over pos)
     mac, locality        `10112`, `00`; or `10112-00` in locality alone; or `national`
     zip                  five digits, used where no locality is given
+    charge               dollars for the line; the lower of charge and fee is allowed
+    provider_type        physician (default), NP, PA, CNS, CNM, CP, CSW, MFT, MHC, RD, CRNA, PT, OT, SLP, AUD
     participation        `participating` (default) or `nonparticipating`
     qp                   whether the clinician is a Qualifying APM Participant, default false
+    minutes              anesthesia time
+    induction            AD only: whether the anesthesiologist was present at induction, default false
+    deductible_left      dollars of the patient's deductible still open on that day, default 0
 
 Columns that feecalc does not know pass through untouched.
 """
+
+from collections.abc import Callable
 
 import polars as pl
 
 from feecalc.errors import InputError
 from feecalc.schedule import NATIONAL
 
-KNOWN = (
-    "claim_id",
-    "line",
-    "service_date",
-    "hcpcs",
-    "modifiers",
-    "units",
-    "pos",
-    "setting",
-    "mac",
-    "locality",
-    "zip",
-    "participation",
-    "qp",
-)
-GIVEN = "given: "  # prefix of the caller's own columns while the rules work, so that no name of theirs meets one of ours
-MOST_UNITS = 9_999  # keeps every product inside int64, and no claim line holds more
-MOST_MODIFIERS = 4
+MOST_UNITS = 9_999  # keeps every product inside its integers, and no claim line holds more
+MOST_CENTS = 100_000_000_00  # of a charge
+
+# What pricing adds to every line, in this order.
+ADDED = {
+    "outcome": "`priced`, `zero` or `cannot_price`",
+    "reason": "why it is not priced (a code of policy/reasons.toml); null where it is",
+    "release": "the release whose figures served",
+    "conversion_factor": "dollars per RVU (or per anesthesia unit), four places",
+    "fee": "one unit in the line's setting, before caps and claim rules",
+    "allowed": "what Medicare allows for the line; 0.00 for `zero`, null for `cannot_price`",
+    "deductible": "what of it the open deductible takes",
+    "coinsurance": "the patient's part of the rest",
+    "medicare_share": "Medicare's part, before sequestration",
+    "sequestration": "what sequestration takes off it",
+    "received": "what the practice receives in all",
+    "flags": "what the answer rests on, separated by spaces (codes of policy/flags.toml)",
+}
 
 
-def read(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """Add `_row` (input order) and the typed, cleaned columns `_code`, `_modifiers` …; GIVEN sets the input's own apart.
+def read(lines: pl.DataFrame) -> pl.DataFrame:
+    """The typed, cleaned columns of the contract, `_row` first; one row a line, in the same order.
 
     A value that cannot be read becomes null here, and the gates turn it into a reason. Raises InputError where `hcpcs` is
     missing or a column's name is one that feecalc writes.
     """
-    schema = lines.collect_schema()
+    schema = lines.schema
     if "hcpcs" not in schema:
         raise InputError(f"The lines have no column 'hcpcs'. They have: {', '.join(schema) or 'none'}.")
     clash = [name for name in schema if name in ADDED]
     if clash:
         raise InputError(f"Rename these columns first, feecalc writes them itself: {', '.join(clash)}.")
+    has = schema.names().__contains__
 
     def text(name: str) -> pl.Expr:
         """A column as trimmed, upper-case text; null where it is absent or blank."""
-        if name not in schema:
+        if not has(name):
             return pl.lit(None, dtype=pl.String)
-        cleaned = pl.col(GIVEN + name).cast(pl.String).str.replace_all("\u00a0", " ").str.strip_chars().str.to_uppercase()
-        return pl.when(cleaned != "").then(cleaned)
+        return pl.col(name).cast(pl.String)
 
-    code = text("hcpcs")
-    if schema["hcpcs"].is_integer():
-        code = code.str.zfill(5)
-    locality = text("locality")
-    joined = locality.str.extract_groups(r"^([0-9]{4,5})[- ]([0-9]{1,2})$")
-    national = locality.str.to_lowercase() == NATIONAL
-    return (
-        lines.rename(lambda name: GIVEN + name)
-        .with_row_index("_row")
-        .with_columns(
-            _claim=text("claim_id"),
-            _date=_date(schema),
-            _code=code,
-            _modifiers=text("modifiers").str.extract_all("[0-9A-Z]+").fill_null([]),
-            _units=_units(schema),
-            _pos=text("pos").str.zfill(2),
-            _setting=text("setting").str.to_lowercase().str.replace_all("[^a-z]", ""),
-            _mac=pl.when(national).then(pl.lit("")).otherwise(pl.coalesce(joined.struct.field("1"), text("mac")).str.zfill(5)),
-            _locality=pl.when(national)
-            .then(pl.lit(NATIONAL))
-            .otherwise(pl.coalesce(joined.struct.field("2"), locality).str.zfill(2)),
-            _zip=text("zip").str.slice(0, 5).str.zfill(5),
-            _nonpar=text("participation").replace_strict(
-                {"PARTICIPATING": False, "PAR": False, "NONPARTICIPATING": True, "NONPAR": True, "NON-PARTICIPATING": True},
-                default=None,
-                return_dtype=pl.Boolean,
-            ),
-            _participation_stated=text("participation").is_not_null(),
-            _qp=_flag(schema, "qp"),
-        )
+    distinct = _Distinct(lines)
+    return lines.select(
+        _row=pl.int_range(pl.len(), dtype=pl.UInt32),
+        _claim=pl.col("claim_id") if has("claim_id") else pl.lit(None, dtype=pl.Int64),
+        _order=_order(schema),
+        _date=_date(schema),
+        _units=_units(schema),
+        _charge=_money(schema, "charge"),
+        _charge_stated=(text("charge").fill_null("") != "") if has("charge") else pl.lit(value=False),
+        _qp=_flag(schema, "qp"),
+        _minutes=_whole(schema, "minutes"),
+        _induction=_flag(schema, "induction"),
+        _open_deductible=_money(schema, "deductible_left").fill_null(0) if has("deductible_left") else pl.lit(0, dtype=pl.Int64),
+    ).hstack(
+        [
+            distinct.clean("hcpcs", _code).rename("_code"),
+            distinct.clean("modifiers", _modifiers).fill_null("").rename("mods"),
+            distinct.clean("pos", lambda value: value.zfill(2)).rename("_pos"),
+            distinct.clean("setting", _setting).rename("_setting"),
+            distinct.clean("mac", lambda value: value.zfill(5)).rename("_mac"),
+            distinct.clean("locality", _locality).rename("_locality"),
+            distinct.clean("zip", lambda value: value[:5].zfill(5)).rename("_zip"),
+            distinct.clean("provider_type", lambda value: value).fill_null("PHYSICIAN").rename("_type"),
+            distinct.clean("participation", _participation).fill_null("PAR").rename("_participation"),
+        ]
     )
+
+
+class _Distinct:
+    """Cleans a text column by its distinct values: a claims file has millions of lines and few different codes."""
+
+    def __init__(self, lines: pl.DataFrame) -> None:
+        self.lines = lines
+
+    def clean(self, name: str, rule: Callable[[str], str]) -> pl.Series:
+        """The column as upper-case, trimmed text, each distinct value passed through `rule`; null where blank or absent."""
+        if name not in self.lines.columns:
+            return pl.Series(name, [None], dtype=pl.String).new_from_index(0, self.lines.height)
+        column = self.lines[name].cast(pl.String)
+        values = column.unique()
+        cleaned = [
+            rule(stripped) if value is not None and (stripped := value.replace("\u00a0", " ").strip().upper()) else None
+            for value in values
+        ]
+        if cleaned == values.to_list():
+            return column
+        return column.replace_strict(values, pl.Series(cleaned, dtype=pl.String), return_dtype=pl.String)
+
+
+def _code(value: str) -> str:
+    """A code; one that a spreadsheet made a number gets its zeros back."""
+    return value.zfill(5) if value.isdigit() else value
+
+
+def _modifiers(value: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in value).split())
+
+
+def _setting(value: str) -> str:
+    return "".join(c for c in value.lower() if c.isalpha())
+
+
+def _locality(value: str) -> str:
+    """`00`, or `10112-00` whole, or `national`."""
+    if value.lower() == NATIONAL:
+        return NATIONAL
+    mac, dash, locality = value.replace(" ", "-").partition("-")
+    return f"{mac.zfill(5)}-{locality.zfill(2)}" if dash else value.zfill(2)
+
+
+def _participation(value: str) -> str:
+    known = {"PAR": "PAR", "PARTICIPATING": "PAR", "NONPAR": "NONPAR", "NONPARTICIPATING": "NONPAR"}
+    return known.get(value.replace("-", ""), "unknown")
+
+
+def _order(schema: pl.Schema) -> pl.Expr:
+    """Lines of a claim by their number, where it is one; ties of the rules go by it."""
+    in_order = pl.int_range(pl.len(), dtype=pl.Int64)
+    if "line" not in schema:
+        return in_order
+    return pl.coalesce(pl.col("line").cast(pl.Int64, strict=False), in_order)
 
 
 def _date(schema: pl.Schema) -> pl.Expr:
@@ -99,36 +156,54 @@ def _date(schema: pl.Schema) -> pl.Expr:
         return pl.lit(None, dtype=pl.Date)
     kind = schema["service_date"]
     if kind == pl.Date:
-        return pl.col(GIVEN + "service_date")
+        return pl.col("service_date")
     if isinstance(kind, pl.Datetime):
-        return pl.col(GIVEN + "service_date").dt.date()
-    return pl.col(GIVEN + "service_date").cast(pl.String).str.strip_chars().str.to_date("%Y-%m-%d", strict=False)
+        return pl.col("service_date").dt.date()
+    return pl.col("service_date").cast(pl.String).str.strip_chars().str.to_date("%Y-%m-%d", strict=False)
 
 
 def _units(schema: pl.Schema) -> pl.Expr:
     """Whole units from 1; an absent column or a blank means 1, anything else that is no such number becomes null."""
     if "units" not in schema:
         return pl.lit(1, dtype=pl.Int64)
-    as_text = pl.col(GIVEN + "units").cast(pl.String).str.strip_chars().fill_null("").str.replace(r"\.0+$", "")
-    number = pl.when(as_text == "").then(pl.lit(1)).otherwise(as_text.cast(pl.Int64, strict=False))
+    number = _whole(schema, "units")
+    blank = pl.col("units").is_null() if schema["units"].is_numeric() else _trimmed("units").fill_null("") == ""
+    number = pl.when(blank).then(pl.lit(1, dtype=pl.Int64)).otherwise(number)
     return pl.when(number.is_between(1, MOST_UNITS)).then(number)
+
+
+def _trimmed(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.String).str.strip_chars()
+
+
+def _whole(schema: pl.Schema, name: str) -> pl.Expr:
+    """A whole number, also as `3.0`; null where it is none."""
+    if name not in schema:
+        return pl.lit(None, dtype=pl.Int64)
+    if schema[name].is_integer():
+        return pl.col(name).cast(pl.Int64, strict=False)
+    return _trimmed(name).str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
+
+
+def _money(schema: pl.Schema, name: str) -> pl.Expr:
+    """Dollars in cents; null where it is absent, no amount, negative, or has parts of a cent."""
+    if name not in schema:
+        return pl.lit(None, dtype=pl.Int64)
+    kind = schema[name]
+    if kind.is_integer():
+        cents = pl.col(name).cast(pl.Int64) * 100
+    else:
+        written = _trimmed(name).str.replace_all(r"[$,]", "")
+        whole = written.str.extract(r"^(\d+)(?:\.\d*)?$").cast(pl.Int64, strict=False)
+        part = written.str.extract(r"^\d*\.(\d{1,2})0*$").str.pad_end(2, "0").cast(pl.Int64, strict=False)
+        exact = written.str.contains(r"^\d+(\.\d{0,2}0*)?$")
+        cents = pl.when(exact).then(whole * 100 + part.fill_null(0))
+    return pl.when(cents.is_between(0, MOST_CENTS)).then(cents)
 
 
 def _flag(schema: pl.Schema, name: str) -> pl.Expr:
     if name not in schema:
         return pl.lit(value=False)
     if schema[name] == pl.Boolean:
-        return pl.col(GIVEN + name).fill_null(value=False)
-    return pl.col(GIVEN + name).cast(pl.String).str.to_lowercase().is_in(["true", "1", "y", "yes"]).fill_null(value=False)
-
-
-# What pricing adds to every line, in this order.
-ADDED = {
-    "outcome": "`priced`, `zero` or `cannot_price`",
-    "reason": "why it is not priced (a code of policy/reasons.toml); null where it is",
-    "release": "the release whose figures served",
-    "conversion_factor": "dollars per RVU, four places",
-    "fee": "one unit in the line's setting, before caps and claim rules",
-    "allowed": "what Medicare allows for the line; 0.00 for `zero`, null for `cannot_price`",
-    "flags": "what the answer rests on, separated by spaces (codes of policy/flags.toml)",
-}
+        return pl.col(name).fill_null(value=False)
+    return _trimmed(name).str.to_lowercase().is_in(["true", "1", "y", "yes"]).fill_null(value=False)

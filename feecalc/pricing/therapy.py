@@ -1,16 +1,33 @@
-"""The therapy reduction (MULT PROC 5): after the first unit, each is paid with half of its practice expense (convention E7).
+"""The therapy reduction (MULT PROC 5): after the day's first unit, each is paid with half of its practice expense (E7).
 
+The unit with the highest non-facility PE RVU is paid in full; ties: the higher full amount, then line, then unit.
 Source: CMS record layout of the relative value files, MULT PROC 5; 50 percent in all settings since 2013-04-01.
 """
 
 import polars as pl
 
-from feecalc.pricing.fee import is_therapy
+from feecalc.pricing import together
 
 
-def units(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """How many units of the line are paid in full and how many at the therapy-reduced amount, for lines that stand alone."""
-    reduced = pl.when(is_therapy()).then(pl.col("_units") - 1).otherwise(pl.lit(0, dtype=pl.Int64))
-    return frame.with_columns(_units_reduced=reduced, _units_full=pl.col("_units") - reduced).with_columns(
-        _flag_therapy_reduced=pl.col("_units_reduced") > 0
+def rank(frame: pl.DataFrame) -> pl.DataFrame:
+    """Pay one unit of the day's therapy in full and the others at the reduced amount."""
+    therapy = (pl.col("_list") == "therapy") & pl.col("_reason").is_null()
+    listed = frame.filter(therapy)
+    if listed.is_empty():
+        return frame
+    items = together.days(
+        listed.select("_row", *together.DAY, "_order", key="pe_nonfacility", tie="_fee", count="_items")
+    )
+    leaders = together.in_order(items).unique("_day", keep="first", maintain_order=True).select("_row", _leads=pl.lit(1))
+    leads = pl.col("_leads").fill_null(0)
+    return (
+        frame.join(leaders, on="_row", how="left", maintain_order="left")
+        .with_columns(
+            _first_count=pl.when(therapy).then(leads).otherwise("_first_count"),
+            _later_count=pl.when(therapy).then(pl.col("_items") - leads).otherwise("_later_count"),
+            _later_amount=pl.when(therapy).then("_reduced").otherwise("_later_amount"),
+            _flag_therapy_reduced=therapy & (pl.col("_items") > leads),
+        )
+        .drop("_leads")
+        .pipe(together.flag_uncertain, pl.col("list") == "therapy", pl.lit("therapy"))
     )

@@ -1,0 +1,155 @@
+"""Diagnostic tests: technical and professional parts ranked apart (E3, E4), the OPPS cap (E6), and FX, FY, CT (D7).
+
+Sources: CMS record layout of the relative value files, MULT PROC 4, 6, 7; MM10188 and R3676CP for FX, FY and CT.
+"""
+
+import polars as pl
+
+from feecalc.pricing import fee, gates, modifiers, shares, together
+from feecalc.pricing.rows import DIAGNOSTIC
+from feecalc.pricing.shares import CUT, RANK
+
+TECHNICAL_RULE = {
+    "imaging": "imaging_technical",
+    "cardiovascular": "cardiovascular_technical",
+    "ophthalmology": "ophthalmology_technical",
+}
+
+
+def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
+    """Price diagnostic lines by their parts where the day or a modifier reduces one; `_parts_allowed`, null elsewhere.
+
+    A whole unit of which no part is reduced or cut pays its own row's amount (E5). A technical part pays no more than its cap
+    after the day's reduction, before every other percentage (E6, D7).
+    """
+    here = pl.col("_reason").is_null() & (pl.col("_list").is_in(DIAGNOSTIC) | (gates.has_cut() & pl.col("is_technical")))
+    if not frame.select(here.any()).item():
+        return frame.with_columns(_parts_allowed=pl.lit(None, dtype=pl.Int64), _flag_reduced_part=pl.lit(value=False))
+    frame = _global_tests(frame)
+    lines = _with_parts(frame.filter(here), rows)
+    has_technical, has_professional = pl.col("_tc").is_not_null(), pl.col("_pc").is_not_null()
+    listed = pl.col("_list").is_in(DIAGNOSTIC)
+    own = pl.col("n_side") * pl.col("n_split") * pl.col("n_role")
+    leads_tc = _leaders(lines.filter(listed & has_technical), pl.col("_tc") * own)
+    leads_pc = _leaders(lines.filter((pl.col("_list") == "imaging") & has_professional), pl.col("_pc") * own)
+    lines = lines.join(leads_tc.rename({"_leads": "_tc_leads"}), on="_row", how="left").join(
+        leads_pc.rename({"_leads": "_pc_leads"}), on="_row", how="left"
+    )
+    count = pl.col("_items")
+    cut = _cut()
+    is_cut = cut < CUT**3
+    # How many units have their technical and their professional part in full; outside a list, all of them.
+    tc_full = pl.when(listed).then(pl.col("_tc_leads").fill_null(0)).otherwise(count)
+    pc_full = pl.when(pl.col("_list") == "imaging").then(pl.col("_pc_leads").fill_null(0)).otherwise(count)
+    whole = pl.when((pl.col("_row_modifier") == "") & (pl.col("pctc") == "1") & ~is_cut).then(
+        pl.min_horizontal(tc_full, pc_full)
+    ).otherwise(0)
+    tc_rank = pl.col("_list").replace_strict(
+        {name: shares.rule(rule, RANK) for name, rule in TECHNICAL_RULE.items()}, default=RANK, return_dtype=pl.Int64
+    )
+    pc_rank = shares.rule("imaging_professional", RANK)
+    cap = pl.col("_tc_cap") * RANK
+    technical_full = pl.min_horizontal(pl.col("_tc") * RANK, cap)
+    technical_later = pl.min_horizontal(pl.col("_tc") * tc_rank, cap)
+    by_parts = (
+        pl.when(has_technical)
+        .then((tc_full - whole) * shares.paid(technical_full, 1, cut) + (count - tc_full) * shares.paid(technical_later, 1, cut))
+        .otherwise(0)
+    ) + (
+        pl.when(has_professional)
+        .then((pc_full - whole) * shares.paid(pl.col("_pc"), RANK) + (count - pc_full) * shares.paid(pl.col("_pc"), pc_rank))
+        .otherwise(0)
+    )
+    split = has_technical | has_professional
+    reduced = (has_technical & (tc_full < count)) | (has_professional & (pc_full < count)) | (has_technical & is_cut)
+    priced = lines.select(
+        "_row",
+        _parts_allowed=pl.when(split).then(whole * shares.paid(pl.col("_unit")) + by_parts),
+        _flag_reduced_part=(split & reduced).fill_null(value=False),
+    )
+    frame = frame.join(priced, on="_row", how="left", maintain_order="left").with_columns(
+        pl.col("_flag_reduced_part").fill_null(value=False)
+    )
+    return together.flag_uncertain(frame, pl.col("list").is_in(DIAGNOSTIC) & _takes_part(), pl.col("list"))
+
+
+def _takes_part() -> pl.Expr:
+    """Lines that 59 or XE makes another session are outside the imaging list."""
+    return ~((pl.col("list") == "imaging") & pl.col("m_session_apart"))
+
+
+def _global_tests(frame: pl.DataFrame) -> pl.DataFrame:
+    """A cardiovascular PC/TC 4 code names no technical part: alone and once it pays its row, else it cannot be priced (E4)."""
+    cardio = (pl.col("_list") == "cardiovascular") & pl.col("_reason").is_null()
+    whole_test = cardio & (pl.col("pctc") == "4")
+    tests = frame.filter(whole_test)
+    if tests.is_empty():
+        return frame
+    technical = cardio & pl.col("is_technical")
+    beside = (
+        frame.filter(technical & pl.col("_claim").is_not_null())
+        .group_by(together.DAY)
+        .agg(_technical_lines=pl.len())
+        .filter(pl.col("_technical_lines") > 1)
+    )
+    return (
+        frame.join(beside, on=together.DAY, how="left", maintain_order="left")
+        .with_columns(
+            _reason=pl.when(whole_test & ((pl.col("_items") > 1) | pl.col("_technical_lines").is_not_null()))
+            .then(pl.lit("global_test_parts"))
+            .otherwise("_reason")
+        )
+        .drop("_technical_lines")
+    )
+
+
+def _with_parts(lines: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
+    """Add `_tc`, `_tc_cap` and `_pc`: cents of one unit's technical and professional part; null where there is none.
+
+    A whole test's parts come from its TC and 26 rows; a TC row, and a technical-only code, is a technical part itself.
+    """
+    factor = pl.col("_factor")
+    facility = pl.col("_line_setting") == "facility"
+
+    def part(modifier: str, prefix: str) -> pl.LazyFrame:
+        figures = ("work", "pe_nonfacility", "pe_facility", "mp", "opps_pe_nonfacility", "opps_pe_facility", "opps_mp", "is_capped")
+        return rows.filter(pl.col("modifier") == modifier).select(
+            "release", "hcpcs", *(pl.col(c).alias(f"{prefix}{c}") for c in figures)
+        )
+
+    def amount(prefix: str, opps: str = "") -> pl.Expr:
+        pe = pl.when(facility).then(f"{prefix}{opps}pe_facility").otherwise(f"{prefix}{opps}pe_nonfacility")
+        return fee.amount(pl.col(f"{prefix}work"), pe, pl.col(f"{prefix}{opps}mp"), factor)
+
+    own_technical = (pl.col("_row_modifier") == "TC") | ((pl.col("_row_modifier") == "") & (pl.col("pctc") == "3"))
+    own_professional = pl.col("_row_modifier") == "26"
+    on = {"left_on": ["release", "_code"], "right_on": ["release", "hcpcs"], "how": "left", "maintain_order": "left"}
+    return (
+        lines.lazy()
+        .join(part("TC", "t_"), **on)  # type: ignore[arg-type]  # keywords of one join, said once
+        .join(part("26", "p_"), **on)  # type: ignore[arg-type]
+        .with_columns(
+            _tc=pl.when("has_parts").then(amount("t_")).when(own_technical).then("_fee"),
+            _tc_cap=pl.when(pl.col("has_parts") & pl.col("t_is_capped")).then(amount("t_", "opps_")).when(own_technical).then("_cap"),
+            _pc=pl.when("has_parts").then(amount("p_")).when(own_professional).then("_fee"),
+        )
+        .collect(engine="in-memory")
+    )
+
+
+def _leaders(lines: pl.DataFrame, key: pl.Expr) -> pl.DataFrame:
+    """The line of each day and list whose part comes first, with `_leads` 1: its first unit is paid in full."""
+    items = together.days(
+        lines.select("_row", *together.DAY, "_order", "_list", key=key, tie=pl.lit(0), count=pl.col("_items"))
+    )
+    first = together.in_order(items, "_list").unique(["_day", "_list"], keep="first", maintain_order=True)
+    return first.select("_row", _leads=pl.lit(1, dtype=pl.Int64))
+
+
+def _cut() -> pl.Expr:
+    """What FX, FY and CT together leave of the technical part, over CUT cubed; all of it where none stands (D7)."""
+    product = pl.lit(1, dtype=pl.Int64)
+    for column, code in (("m_fx", "FX"), ("m_fy", "FY"), ("m_ct", "CT")):
+        left = modifiers.technology_share(code, pl.col("_date"), CUT)
+        product = product * pl.when(column).then(left).otherwise(pl.lit(CUT, dtype=pl.Int64))
+    return product

@@ -1,0 +1,144 @@
+"""From the fee to the money: who bills (F1, F2), the charge (F3), and what patient and Medicare pay (F4 to F6)."""
+
+from fractions import Fraction
+from functools import cache
+
+import polars as pl
+
+from feecalc import policy
+from feecalc.money import half_up
+from feecalc.pricing import shares, together
+from feecalc.pricing.fee import limiting_charge, nonparticipating
+from feecalc.pricing.shares import PARTICIPATION, WHO
+
+
+def practitioner(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The practitioner's percent (F1) and the non-participating one (F2), as numerators.
+
+    An assistant line with AS has its 85 percent in it already; those who must accept assignment are always paid in full.
+    """
+    who, must_accept, begins = _practitioners()
+    kind = pl.col("_type")
+    exempt = kind.replace_strict(must_accept, default=False, return_dtype=pl.Boolean) | pl.col("m_as")
+    starts = kind.replace_strict(begins, default=None, return_dtype=pl.Date)
+    nonpar = shares.rule("nonparticipating", PARTICIPATION)
+    own = kind.replace_strict(who, default=None, return_dtype=pl.Int64)
+    return frame.with_columns(
+        n_who=pl.when(pl.col("m_as") & own.is_not_null()).then(pl.lit(WHO, dtype=pl.Int64)).otherwise(own),
+        n_par=pl.when((pl.col("_participation") == "NONPAR") & ~exempt)
+        .then(pl.lit(nonpar, dtype=pl.Int64))
+        .otherwise(pl.lit(PARTICIPATION, dtype=pl.Int64)),
+        _must_accept=exempt,
+        _not_yet=(starts > pl.col("_date")).fill_null(value=False),
+    )
+
+
+@cache
+def _practitioners() -> tuple[dict[str, int], dict[str, bool], dict[str, object]]:
+    entries = [(kind, entry) for entry in policy.load("practitioners")["practitioner"] for kind in entry["types"]]
+    who = {kind: shares.numerator(Fraction(entry["percent"]) / 100, WHO) for kind, entry in entries}
+    must_accept = {kind: bool(entry["must_accept"]) for kind, entry in entries}
+    begins = {kind: entry["from"] for kind, entry in entries if "from" in entry}
+    return who, must_accept, begins
+
+
+def items(frame: pl.DataFrame) -> pl.DataFrame:
+    """The line's amount: the sum of its items, each rounded once (A2); nothing where it is not priced."""
+    outcomes = {code: reason.outcome for code, reason in policy.reasons().items()}
+    outcome = pl.col("_reason").replace_strict(outcomes, default=None, return_dtype=pl.String).fill_null("priced")
+    first = shares.paid(pl.col("_first_amount"), pl.col("_first_rank"))
+    later = shares.paid(pl.col("_later_amount"), pl.col("_later_rank"))
+    by_items = first * pl.col("_first_count") + pl.when(pl.col("_later_count") > 0).then(later * pl.col("_later_count")).otherwise(0)
+    surgical_cut = (pl.col("_first_rank") < shares.RANK) | ((pl.col("_later_count") > 0) & (pl.col("_list") == "surgery"))
+    return frame.with_columns(
+        _outcome=outcome,
+        _full=pl.coalesce("_parts_allowed", by_items),
+        _nonpar_unit=nonparticipating(pl.col("_unit")),
+        _limiting=limiting_charge(pl.col("_unit")),
+        _flag_reduced=(surgical_cut | pl.col("_flag_reduced_part") | pl.col("_family_mode")).fill_null(value=False),
+    ).with_columns(
+        _allowed=pl.when(pl.col("_outcome") == "priced").then("_full").when(pl.col("_outcome") == "zero").then(pl.lit(0, dtype=pl.Int64))
+    )
+
+
+def lower_of_charge(frame: pl.DataFrame) -> pl.DataFrame:
+    """Where a charge is given, the lower of the two is allowed (F3); the two lines of a pair are compared by their totals."""
+    if frame["_charge"].null_count() == frame.height:
+        return frame.with_columns(_flag_charge_below_fee=pl.lit(value=False))
+    alone = pl.col("_pair").is_null()
+    frame = frame.with_columns(_before_charge="_allowed").with_columns(
+        _allowed=pl.when(alone & (pl.col("_charge") < pl.col("_allowed"))).then("_charge").otherwise("_allowed")
+    )
+    pairs = (
+        frame.filter(~alone)
+        .group_by("_pair")
+        .agg(
+            pl.col("_charge").has_nulls().alias("open"),
+            _cut=pl.col("_allowed").sum() - pl.col("_charge").sum(),
+            _on_second=pl.col("_allowed").filter("_is_second").sum(),
+        )
+        .filter(~pl.col("open"), pl.col("_cut") > 0)
+        .select("_pair", "_cut", _second_cut=pl.min_horizontal("_cut", "_on_second"))
+    )
+    return (
+        frame.join(pairs, on="_pair", how="left", maintain_order="left")
+        .with_columns(
+            _allowed=pl.col("_allowed")
+            - pl.when("_is_second").then("_second_cut").otherwise(pl.col("_cut") - pl.col("_second_cut")).fill_null(0)
+        )
+        .with_columns(_flag_charge_below_fee=(pl.col("_allowed") < pl.col("_before_charge")).fill_null(value=False))
+        .drop("_cut", "_second_cut", "_before_charge")
+    )
+
+
+def shares_of(name: str) -> pl.Expr:
+    """The part of a whole number of cents that a dated percentage of cost_sharing.toml takes, rounded (by `_date`)."""
+    rate = pl.lit(0, dtype=pl.Int64)
+    for step in policy.load("cost_sharing")[name]:
+        rate = pl.when(pl.col("_date") >= step["from"]).then(pl.lit(int(step["percent"]), dtype=pl.Int64)).otherwise(rate)
+    return rate
+
+
+def settle_shares(frame: pl.DataFrame) -> pl.DataFrame:
+    """Deductible, coinsurance, Medicare's share and sequestration (F4 to F6), each rounded to cents for its line."""
+    cost = policy.load("cost_sharing")
+    usual = int(cost["coinsurance"]["percent"])
+    screening = shares_of("screening_turned_diagnostic")
+    percent = pl.when("m_33").then(0).when("m_pt").then(screening).otherwise(usual)
+    assistants = policy.percentage("assistant_minutes")
+    by_assistant = pl.col("m_assistant_minutes") & (pl.col("_date") >= assistants.start)
+    return (
+        _deductible(frame)
+        .with_columns(_coinsurance=half_up((pl.col("_allowed") - pl.col("_deductible")) * percent, 100))
+        .with_columns(_full_share=pl.col("_allowed") - pl.col("_deductible") - pl.col("_coinsurance"))
+        .with_columns(
+            _medicare_share=pl.when(by_assistant)
+            .then(half_up(pl.col("_full_share") * int(assistants.percent), 100))
+            .otherwise("_full_share")
+        )
+        .with_columns(_sequestration=half_up(pl.col("_medicare_share") * shares_of("sequestration"), 100))
+        .with_columns(
+            _received=pl.col("_deductible") + pl.col("_coinsurance") + pl.col("_medicare_share") - pl.col("_sequestration")
+        )
+    )
+
+
+def _deductible(frame: pl.DataFrame) -> pl.DataFrame:
+    """What the open deductible takes of each line, line by line; preventive lines (33, PT) are outside it."""
+    open_one = pl.col("_open_deductible") > 0
+    if not frame.select(open_one.any()).item():
+        return frame.with_columns(_deductible=pl.when(pl.col("_allowed").is_not_null()).then(pl.lit(0, dtype=pl.Int64)))
+    subject = pl.when(pl.col("m_33") | pl.col("m_pt")).then(0).otherwise(pl.col("_allowed").fill_null(0))
+    lines = together.days(frame.select("_row", *together.DAY, "_order", "_open_deductible", subject=subject)).sort("_day", "_order", "_row")
+    taken = lines.select(
+        "_row",
+        _deductible=(
+            pl.col("_open_deductible").max().over("_day")
+            - (pl.col("subject").cum_sum() - pl.col("subject")).over("_day", mapping_strategy="group_to_rows")
+        )
+        .clip(lower_bound=0)
+        .clip(upper_bound=pl.col("subject")),
+    )
+    return frame.join(taken, on="_row", how="left", maintain_order="left").with_columns(
+        _deductible=pl.when(pl.col("_allowed").is_not_null()).then("_deductible")
+    )
