@@ -6,7 +6,7 @@ Source: CMS ZIP5 and ZIP9 layouts; contractors return claims without the extensi
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
@@ -120,15 +120,14 @@ def by_zip(schedule: Schedule, release: str, zip_code: str, on: date) -> Answer:
     zip5, extension = cleaned[:5], cleaned[5:]
     if not schedule.zip_files:
         raise NotLoadedError("No ZIP-to-locality file is loaded. Import CMS's ZIP5 file with: feecalc import FILE.zip")
-    started = [z for start, z in schedule.zip_files.items() if start <= on]
-    zip_file = started[-1] if started else next(iter(schedule.zip_files.values()))
+    zip_file, substituted = _on(schedule.zip_files, on)
     table = zip_file.read("zip5")
     row = table.filter(pl.col("zip") == zip5)
     if row.is_empty():
         return Answer(None, "unknown_zip", f"ZIP {zip5} is not in CMS's ZIP-to-locality file of {zip_file.effective}.")
     mac, locality, state = row.select("mac", "locality", "state").row(0)
     if row["plus_four"][0]:
-        answer = _by_extension(schedule, release, zip_file, zip5, extension)
+        answer = _by_extension(schedule, release, on, zip5, extension)
         if answer.place is None:
             area = table.filter(pl.col("zip").str.starts_with(zip5[:3]) | (pl.col("state") == state))
             keys = {(mac, locality), *area.select("mac", "locality").unique().iter_rows()}
@@ -137,25 +136,30 @@ def by_zip(schedule: Schedule, release: str, zip_code: str, on: date) -> Answer:
             return Answer(None, "ambiguous_zip", answer.detail, first + tuple(p for p in near if p not in first))
     else:
         answer = named(schedule, release, mac, locality)
-    return Answer(answer.place, answer.reason, answer.detail, answer.candidates, substituted=not started)
+    return Answer(answer.place, answer.reason, answer.detail, answer.candidates, substituted=substituted or answer.substituted)
 
 
-def _by_extension(schedule: Schedule, release: str, zip_file: ZipFile, zip5: str, extension: str) -> Answer:
+def _on(files: dict[date, ZipFile], on: date) -> tuple[ZipFile, bool]:
+    """The file of a date: the newest that had begun, else the oldest, which is then a substitute."""
+    begun = [file for start, file in files.items() if start <= on]
+    return (begun[-1], False) if begun else (next(iter(files.values())), True)
+
+
+def _by_extension(schedule: Schedule, release: str, on: date, zip5: str, extension: str) -> Answer:
     """The locality of a nine-digit ZIP, where CMS's ZIP9 file was imported."""
     spans = f"ZIP {zip5} spans several payment localities"
-    if not zip_file.has("zip9"):
-        return Answer(
-            None,
-            "ambiguous_zip",
-            f"{spans}. Name the locality, or import CMS's file of ZIP codes that need the four-digit extension.",
-        )
+    if not schedule.zip9_files:
+        import_it = "Name the locality, or import CMS's file of ZIP codes that need the four-digit extension."
+        return Answer(None, "ambiguous_zip", f"{spans}. {import_it}")
     if not extension:
         return Answer(None, "ambiguous_zip", f"{spans}. Give all nine digits, or name the locality.")
+    zip9_file, substituted = _on(schedule.zip9_files, on)
     wanted = (pl.col("zip") == zip5) & (pl.col("extension") == extension)
-    found = zip_file.read("zip9").filter(wanted)
+    found = zip9_file.read("zip9").filter(wanted)
     if found.is_empty():
         return Answer(None, "ambiguous_zip", f"{spans}, and {zip5}-{extension} is not in CMS's ZIP9 file. Name the locality.")
-    return named(schedule, release, found["mac"][0], found["locality"][0])
+    answer = named(schedule, release, found["mac"][0], found["locality"][0])
+    return replace(answer, substituted=substituted)
 
 
 def attach(lines: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:

@@ -145,6 +145,7 @@ class Schedule:
         """Open stores, each with its origin; a later store outranks an earlier one."""
         self.releases: dict[str, Release] = {}
         self.zip_files: dict[date, ZipFile] = {}
+        self.zip9_files: dict[date, ZipFile] = {}
         for root, origin in stores:
             newest_last = sorted(_manifests(root / "releases"), key=lambda pair: pair[1].get("imported_at") or "")
             for path, manifest in newest_last:
@@ -152,9 +153,14 @@ class Schedule:
             newest_last = sorted(_manifests(root / "zip"), key=lambda pair: pair[1].get("imported_at") or "")
             for path, manifest in newest_last:
                 zip_file = ZipFile(path, origin, manifest)
-                self.zip_files[zip_file.effective] = zip_file
+                # CMS publishes the two apart; either may be of a quarter that the other is not.
+                if zip_file.has("zip5"):
+                    self.zip_files[zip_file.effective] = zip_file
+                if zip_file.has("zip9"):
+                    self.zip9_files[zip_file.effective] = zip_file
         self.releases = dict(sorted(self.releases.items(), key=lambda item: item[1].effective))
         self.zip_files = dict(sorted(self.zip_files.items()))
+        self.zip9_files = dict(sorted(self.zip9_files.items()))
         self._frames: dict[tuple[str, str], pl.DataFrame] = {}
 
     @classmethod

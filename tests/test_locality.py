@@ -81,3 +81,26 @@ def test_states(opened):
 )
 def test_names_in_ordinary_case(cms, ours):
     assert locality.tidy(cms) == ours
+
+
+def zip9_line(zip5: str, extension: str, mac: str, locality: str) -> str:
+    """A line of CMS's ZIP9 file: 80 characters, the extension at 22 to 25."""
+    line = f"AL{zip5}{mac}{locality}R".ljust(20) + "1" + extension
+    return (line.ljust(31) + "A").ljust(75) + "20254"
+
+
+def test_the_four_digit_extension_decides_once_its_file_is_imported(home, tmp_path):
+    from feecalc.api import OpenSchedule
+    from feecalc.importing import import_file
+
+    file = tmp_path / "ZIP9_OCT2025.txt"
+    file.write_text(
+        "\r\n".join([zip9_line("35958", "0001", "10112", "00"), zip9_line("35958", "0002", "10212", "99")]) + "\r\n"
+    )
+    import_file(file)
+    schedule = OpenSchedule().schedule
+    assert locality.by_zip(schedule, "2025D", "35958-0001", ON).place.key == "10112-00"
+    assert locality.by_zip(schedule, "2025D", "359580002", ON).place.key == "10212-99"
+    assert "all nine digits" in locality.by_zip(schedule, "2025D", "35958", ON).detail
+    assert "not in CMS's ZIP9 file" in locality.by_zip(schedule, "2025D", "35958-0003", ON).detail
+    assert locality.by_zip(schedule, "2025D", "35203", ON).place.key == "10112-00"

@@ -26,6 +26,7 @@ def app_command(port: int, address: str, headless: bool) -> None:
         "--server.port", str(port),
         "--server.address", address,
         "--server.headless", str(headless).lower(),
+        "--server.showEmailPrompt", "false",  # a first start must not wait for an answer at the terminal
         "--browser.gatherUsageStats", "false",
     ]  # fmt: skip
     click.echo(f"feecalc: http://{address}:{port}")

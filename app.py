@@ -1,0 +1,16 @@
+"""The table of pages: `streamlit run app.py`, or `feecalc app` where feecalc is installed."""
+
+from pathlib import Path
+
+import streamlit as st
+
+import feecalc
+
+PAGES = Path(feecalc.__file__).resolve().parent / "ui" / "pages"  # beside the package, wherever this file lies
+
+# No icons here: Streamlit would fetch them from the web for the browser's tab, and nothing is to leave the machine.
+st.navigation(
+    {
+        "Estimate": [st.Page(PAGES / "price_a_code.py", title="Price a code", default=True)],
+    }
+).run()
