@@ -193,15 +193,19 @@ class OpenSchedule:
         Contract of the columns: feecalc.pricing.lines. Raises InputError where there is no `hcpcs` column.
         """
         if isinstance(lines, pl.LazyFrame):
-            return engine.price(lines, self.schedule.tables())
-        return engine.price(lines.lazy(), self.schedule.tables()).collect()
+            return engine.price_lazily(lines, self.rules)
+        return engine.price(lines, self.rules)
+
+    @cached_property
+    def rules(self) -> engine.Rules:
+        """The rules over every loaded release, prepared once."""
+        return engine.Rules(self.schedule.tables())
 
     def _work_out(self, lines: list[dict[str, Any]], releases: list[str], codes: list[str]) -> pl.DataFrame:
         text = dict.fromkeys(("hcpcs", "modifiers", "pos", "setting", "mac", "locality", "participation"), pl.String)
         schema = {"service_date": pl.Date, "units": pl.Int64, "qp": pl.Boolean, **text}
-        frame = pl.LazyFrame(lines, schema=schema)
-        tables = self.schedule.tables(releases, codes, zips=False)
-        return engine.work_out(frame, tables).sort("_row").collect(engine="in-memory")
+        frame = pl.DataFrame(lines, schema=schema)
+        return engine.work_out(frame, engine.Rules(self.schedule.tables(releases, codes, zips=False)))
 
     def history(
         self, hcpcs: str, *, modifier: str = "", place: Place = NATIONWIDE, setting: str = "nonfacility", qp: bool = False
@@ -264,8 +268,8 @@ class OpenSchedule:
             tables = self.schedule.tables([release], zips=False)
             self._grids[release] = (
                 # RVUs as int64 once here, not a million times after the rows met the places.
-                _enumerated(tables.rows.collect(), ["hcpcs", "modifier", "status"]).with_columns(cs.integer().cast(pl.Int64)),
-                _enumerated(tables.gpci.collect(), ["release", "mac", "locality"]),
+                _enumerated(tables.rows, ["hcpcs", "modifier", "status"]).with_columns(cs.integer().cast(pl.Int64)),
+                _enumerated(tables.gpci, ["release", "mac", "locality"]),
             )
         return self._grids[release]
 

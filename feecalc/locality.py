@@ -168,12 +168,19 @@ def attach(lines: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
     Adds `_zip_known`, `_zip_spans` and `_zip_substituted` (Boolean, null where no ZIP was used).
     """
     used = pl.col("_locality").is_null() & pl.col("_zip").is_not_null()
+    whole = pl.col("_locality").str.contains("-", literal=True)  # MAC and locality in one column
+    national = pl.col("_locality") == NATIONAL
     return (
-        lines.join(
-            tables.zips.with_columns(_zip_known=pl.lit(value=True)),
+        lines.with_columns(
+            _mac=pl.when(national).then(pl.lit("")).when(whole).then(pl.col("_locality").str.slice(0, 5)).otherwise("_mac"),
+            _locality=pl.when(whole).then(pl.col("_locality").str.slice(6)).otherwise("_locality"),
+        )
+        .join(
+            tables.zips.lazy().with_columns(_zip_known=pl.lit(value=True)),
             left_on=["zip_file", "_zip"],
             right_on=["zip_file", "zip"],
             how="left",
+            maintain_order="left",
         )
         .with_columns(
             _mac=pl.when(used).then("zip_mac").otherwise("_mac"),

@@ -126,8 +126,8 @@ def _newest_of(opened: OpenSchedule, year: str) -> Release:
 def _beside_engine(opened: OpenSchedule, given: pl.DataFrame, release: str, factor: int) -> pl.DataFrame:
     """The file's rows with the engine's amounts as `engine_*` (cents, 0 where none applies), and whether both know the key."""
     tables = opened.schedule.tables([release], given["hcpcs"].unique(), zips=False)
-    rows = fee.with_cap_work(tables.rows).drop("release").with_columns(_row_known=pl.lit(value=True))
-    gpci = tables.gpci.drop("release")
+    rows = fee.with_cap_work(tables.rows.lazy()).drop("release").with_columns(_row_known=pl.lit(value=True))
+    gpci = tables.gpci.lazy().drop("release")
     payable = pl.col("status").is_in(fee.PRICED_STATUSES) & fee.has_rvus()
     cms = given.lazy().rename({name: f"cms_{name}" for name in (*AMOUNTS, "status", "mult_proc", "pctc")})
     joined = (

@@ -22,7 +22,7 @@ def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     A whole unit of which no part is reduced or cut pays its own row's amount (E5). A technical part pays no more than its cap
     after the day's reduction, before every other percentage (E6, D7).
     """
-    here = pl.col("_reason").is_null() & (pl.col("_list").is_in(DIAGNOSTIC) | (gates.has_cut() & pl.col("is_technical")))
+    here = pl.col("_reason").is_null() & (pl.col("_list").is_in(DIAGNOSTIC) | (gates.has_cut() & _has_own_part()))
     if not frame.select(here.any()).item():
         return frame.with_columns(_parts_allowed=pl.lit(None, dtype=pl.Int64), _flag_reduced_part=pl.lit(value=False))
     frame = _global_tests(frame)
@@ -41,9 +41,11 @@ def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     # How many units have their technical and their professional part in full; outside a list, all of them.
     tc_full = pl.when(listed).then(pl.col("_tc_leads").fill_null(0)).otherwise(count)
     pc_full = pl.when(pl.col("_list") == "imaging").then(pl.col("_pc_leads").fill_null(0)).otherwise(count)
-    whole = pl.when((pl.col("_row_modifier") == "") & (pl.col("pctc") == "1") & ~is_cut).then(
-        pl.min_horizontal(tc_full, pc_full)
-    ).otherwise(0)
+    whole = (
+        pl.when((pl.col("_row_modifier") == "") & (pl.col("pctc") == "1") & ~is_cut)
+        .then(pl.min_horizontal(tc_full, pc_full))
+        .otherwise(0)
+    )
     tc_rank = pl.col("_list").replace_strict(
         {name: shares.rule(rule, RANK) for name, rule in TECHNICAL_RULE.items()}, default=RANK, return_dtype=pl.Int64
     )
@@ -53,24 +55,41 @@ def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     technical_later = pl.min_horizontal(pl.col("_tc") * tc_rank, cap)
     by_parts = (
         pl.when(has_technical)
-        .then((tc_full - whole) * shares.paid(technical_full, 1, cut) + (count - tc_full) * shares.paid(technical_later, 1, cut))
+        .then(
+            (tc_full - whole) * shares.paid(technical_full, 1, cut) + (count - tc_full) * shares.paid(technical_later, 1, cut)
+        )
         .otherwise(0)
     ) + (
         pl.when(has_professional)
         .then((pc_full - whole) * shares.paid(pl.col("_pc"), RANK) + (count - pc_full) * shares.paid(pl.col("_pc"), pc_rank))
         .otherwise(0)
     )
+    # Outside the diagnostic lists only a cut brings the parts into play, each at the places that the line has.
+    outside = _at_places(pl.min_horizontal("_tc", "_tc_cap"), has_technical, cut) + _at_places(pl.col("_pc"), has_professional)
+    by_parts = pl.when(listed).then(whole * shares.paid(pl.col("_unit")) + by_parts).otherwise(outside)
     split = has_technical | has_professional
     reduced = (has_technical & (tc_full < count)) | (has_professional & (pc_full < count)) | (has_technical & is_cut)
     priced = lines.select(
         "_row",
-        _parts_allowed=pl.when(split).then(whole * shares.paid(pl.col("_unit")) + by_parts),
+        _parts_allowed=pl.when(split).then(by_parts),
         _flag_reduced_part=(split & reduced).fill_null(value=False),
     )
     frame = frame.join(priced, on="_row", how="left", maintain_order="left").with_columns(
         pl.col("_flag_reduced_part").fill_null(value=False)
     )
     return together.flag_uncertain(frame, pl.col("list").is_in(DIAGNOSTIC) & _takes_part(), pl.col("list"))
+
+
+def _has_own_part() -> pl.Expr:
+    """Whether FX, FY and CT have a technical part to cut: a TC row, or a whole test with a TC row (D7)."""
+    return (pl.col("_row_modifier") == "TC") | ((pl.col("_row_modifier") == "") & (pl.col("pctc") == "1"))
+
+
+def _at_places(cents: pl.Expr, there: pl.Expr, cut: pl.Expr | None = None) -> pl.Expr:
+    """A part of the line at the ranks of its items; 0 where it has no such part."""
+    first = shares.paid(cents, pl.col("_first_rank"), cut) * pl.col("_first_count")
+    later = shares.paid(cents, pl.col("_later_rank"), cut) * pl.col("_later_count")
+    return pl.when(there).then(first + pl.when(pl.col("_later_count") > 0).then(later).otherwise(0)).otherwise(0)
 
 
 def _takes_part() -> pl.Expr:
@@ -112,7 +131,16 @@ def _with_parts(lines: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     facility = pl.col("_line_setting") == "facility"
 
     def part(modifier: str, prefix: str) -> pl.LazyFrame:
-        figures = ("work", "pe_nonfacility", "pe_facility", "mp", "opps_pe_nonfacility", "opps_pe_facility", "opps_mp", "is_capped")
+        figures = (
+            "work",
+            "pe_nonfacility",
+            "pe_facility",
+            "mp",
+            "opps_pe_nonfacility",
+            "opps_pe_facility",
+            "opps_mp",
+            "is_capped",
+        )
         return rows.filter(pl.col("modifier") == modifier).select(
             "release", "hcpcs", *(pl.col(c).alias(f"{prefix}{c}") for c in figures)
         )
@@ -130,7 +158,10 @@ def _with_parts(lines: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
         .join(part("26", "p_"), **on)  # type: ignore[arg-type]
         .with_columns(
             _tc=pl.when("has_parts").then(amount("t_")).when(own_technical).then("_fee"),
-            _tc_cap=pl.when(pl.col("has_parts") & pl.col("t_is_capped")).then(amount("t_", "opps_")).when(own_technical).then("_cap"),
+            _tc_cap=pl.when(pl.col("has_parts") & pl.col("t_is_capped"))
+            .then(amount("t_", "opps_"))
+            .when(own_technical)
+            .then("_cap"),
             _pc=pl.when("has_parts").then(amount("p_")).when(own_professional).then("_fee"),
         )
         .collect(engine="in-memory")
@@ -151,5 +182,5 @@ def _cut() -> pl.Expr:
     product = pl.lit(1, dtype=pl.Int64)
     for column, code in (("m_fx", "FX"), ("m_fy", "FY"), ("m_ct", "CT")):
         left = modifiers.technology_share(code, pl.col("_date"), CUT)
-        product = product * pl.when(column).then(left).otherwise(pl.lit(CUT, dtype=pl.Int64))
+        product = product * pl.when(pl.col(column) & _has_own_part()).then(left).otherwise(pl.lit(CUT, dtype=pl.Int64))
     return product

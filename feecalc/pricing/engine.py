@@ -76,6 +76,7 @@ def work_out(claim_lines: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         surgery.rank,
         lambda f: diagnostics.components(f, rules.rows),
         therapy.rank,
+        surgery.second_sides,
         together.status_t,
         settlement.items,
         settlement.lower_of_charge,
@@ -121,9 +122,7 @@ def attach_row(frame: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
             how="left",
             maintain_order="left",
         )
-        .join(
-            rules.codes, left_on=["release", "_code"], right_on=["release", "hcpcs"], how="left", maintain_order="left"
-        )
+        .join(rules.codes, left_on=["release", "_code"], right_on=["release", "hcpcs"], how="left", maintain_order="left")
     )
 
 

@@ -103,7 +103,7 @@ def steps(row: Mapping[str, Any]) -> list[Step]:
         if reduced:
             total = running * row["_units_full"] + row["_reduced"] * reduced
             before = f"{row['_units_full']} × {show(running)} + {reduced} × {show(row['_reduced'])}"
-            detail = f"{formula(row, row[f'pe_{setting}'], rule.percent)} = {show(row['_reduced'])}"
+            detail = f"{formula(row, row[f'pe_{setting}'], int(rule.percent))} = {show(row['_reduced'])}"
             trace.append(Step("therapy_units", rule.sentence, before, show(total), rule.source, rule.standing, detail))
         else:
             total = running * units

@@ -34,8 +34,12 @@ def _pos_in_force() -> pl.Expr:
 
 
 def in_places(name: str) -> pl.Expr:
-    """Whether the line's place of service is one of a named list of policy/places_of_service.toml."""
-    return pl.col("_pos").is_in(policy.load("places_of_service")[name]).fill_null(value=False)
+    """Whether the line's place of service is one of a named list of policy/places_of_service.toml.
+
+    A stated setting wins: a place that it contradicts does not count.
+    """
+    there = pl.col("_pos").is_in(policy.load("places_of_service")[name])
+    return (there & (pl.col("_line_setting") == "facility")).fill_null(value=False)
 
 
 def reasons() -> dict[str, pl.Expr]:
@@ -70,11 +74,14 @@ def reasons() -> dict[str, pl.Expr]:
         **by_status,
         "anesthesia_modifier": anesthesia & pl.col("m_anesthesia").is_in(["", "conflict"]),
         "anesthesia_base_units": anesthesia & pl.col("_base_units").is_null(),
-        "anesthesia_minutes": anesthesia & (pl.col("m_anesthesia") != "AD") & ~pl.col("_minutes").is_between(1, 1440).fill_null(value=False),
+        "anesthesia_minutes": anesthesia
+        & (pl.col("m_anesthesia") != "AD")
+        & ~pl.col("_minutes").is_between(1, 1440).fill_null(value=False),
         "anesthesia_factor": anesthesia & pl.col("_anesthesia_factor").is_null(),
         "technical_in_hospital": pl.col("is_technical") & in_places("technical_paid_to_facility"),
         "incident_to_in_hospital": pl.col("pctc").is_in(["5", "7"]) & in_places("hospital"),
-        "inpatient_only": (pl.col("pctc") == "8") & (pl.col("_pos") != inpatient).fill_null(value=True),
+        "inpatient_only": (pl.col("pctc") == "8")
+        & ~((pl.col("_pos") == inpatient) & (pl.col("_line_setting") == "facility")).fill_null(value=False),
         "by_report": pl.col("m_22") | pl.col("m_by_report"),
         "facility_only_modifier": pl.col("m_facility_only"),
         "sides_conflict": pl.col("m_side") == "conflict",

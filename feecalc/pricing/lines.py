@@ -80,7 +80,9 @@ def read(lines: pl.DataFrame) -> pl.DataFrame:
         _qp=_flag(schema, "qp"),
         _minutes=_whole(schema, "minutes"),
         _induction=_flag(schema, "induction"),
-        _open_deductible=_money(schema, "deductible_left").fill_null(0) if has("deductible_left") else pl.lit(0, dtype=pl.Int64),
+        _open_deductible=_money(schema, "deductible_left").fill_null(0)
+        if has("deductible_left")
+        else pl.lit(0, dtype=pl.Int64),
     ).hstack(
         [
             distinct.clean("hcpcs", _code).rename("_code"),

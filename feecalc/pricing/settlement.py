@@ -48,7 +48,9 @@ def items(frame: pl.DataFrame) -> pl.DataFrame:
     outcome = pl.col("_reason").replace_strict(outcomes, default=None, return_dtype=pl.String).fill_null("priced")
     first = shares.paid(pl.col("_first_amount"), pl.col("_first_rank"))
     later = shares.paid(pl.col("_later_amount"), pl.col("_later_rank"))
-    by_items = first * pl.col("_first_count") + pl.when(pl.col("_later_count") > 0).then(later * pl.col("_later_count")).otherwise(0)
+    by_items = first * pl.col("_first_count") + pl.when(pl.col("_later_count") > 0).then(
+        later * pl.col("_later_count")
+    ).otherwise(0)
     surgical_cut = (pl.col("_first_rank") < shares.RANK) | ((pl.col("_later_count") > 0) & (pl.col("_list") == "surgery"))
     return frame.with_columns(
         _outcome=outcome,
@@ -57,7 +59,10 @@ def items(frame: pl.DataFrame) -> pl.DataFrame:
         _limiting=limiting_charge(pl.col("_unit")),
         _flag_reduced=(surgical_cut | pl.col("_flag_reduced_part") | pl.col("_family_mode")).fill_null(value=False),
     ).with_columns(
-        _allowed=pl.when(pl.col("_outcome") == "priced").then("_full").when(pl.col("_outcome") == "zero").then(pl.lit(0, dtype=pl.Int64))
+        _allowed=pl.when(pl.col("_outcome") == "priced")
+        .then("_full")
+        .when(pl.col("_outcome") == "zero")
+        .then(pl.lit(0, dtype=pl.Int64))
     )
 
 
@@ -129,7 +134,9 @@ def _deductible(frame: pl.DataFrame) -> pl.DataFrame:
     if not frame.select(open_one.any()).item():
         return frame.with_columns(_deductible=pl.when(pl.col("_allowed").is_not_null()).then(pl.lit(0, dtype=pl.Int64)))
     subject = pl.when(pl.col("m_33") | pl.col("m_pt")).then(0).otherwise(pl.col("_allowed").fill_null(0))
-    lines = together.days(frame.select("_row", *together.DAY, "_order", "_open_deductible", subject=subject)).sort("_day", "_order", "_row")
+    lines = together.days(frame.select("_row", *together.DAY, "_order", "_open_deductible", subject=subject)).sort(
+        "_day", "_order", "_row"
+    )
     taken = lines.select(
         "_row",
         _deductible=(

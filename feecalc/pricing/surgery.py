@@ -9,7 +9,7 @@ from feecalc import policy
 from feecalc.pricing import fee, shares, together
 from feecalc.pricing.shares import BILATERAL, RANK, SPLIT
 
-LIST = [*together.DAY, "m_role"]  # surgeon, assistant and co-surgeon lines are ranked apart
+LIST = [*together.DAY, "_role"]  # surgeon, assistant and co-surgeon lines are ranked apart
 
 
 def line_shares(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -33,7 +33,9 @@ def line_shares(frame: pl.LazyFrame) -> pl.LazyFrame:
         .then("intra_op")
         .otherwise(pl.lit(SPLIT))
     )
-    stays_out = ((pl.col("list") == "surgery") & pl.col("m_stay_out")) | ((pl.col("list") == "imaging") & pl.col("m_session_apart"))
+    stays_out = ((pl.col("list") == "surgery") & pl.col("m_stay_out")) | (
+        (pl.col("list") == "imaging") & pl.col("m_session_apart")
+    )
     return frame.with_columns(
         n_side=pl.when(one_item & (pl.col("bilateral") == "1")).then(pl.lit(both_sides)).otherwise(pl.lit(BILATERAL)),
         n_split=split.cast(pl.Int64),
@@ -43,6 +45,9 @@ def line_shares(frame: pl.LazyFrame) -> pl.LazyFrame:
         .otherwise("_units")
         .cast(pl.Int64),
         _list=pl.when(~stays_out).then("list"),
+        # A status T line is paid only beside none of the others (C2), so it never takes a place from them.
+        _role=pl.when(pl.col("status") == "T").then(pl.lit("status T ") + pl.col("m_role")).otherwise("m_role"),
+        _ghost=pl.col("_ghost") & (pl.col("status") != "T"),
     ).with_columns(
         _first_amount="_unit",
         _first_count="_items",
@@ -60,14 +65,14 @@ def pair_sides(frame: pl.DataFrame) -> pl.DataFrame:
     """Two lines of one code, one LT and one RT, otherwise alike, one unit each (D1).
 
     Indicator 1 pays 100 % on the first and 50 % on the second; 0 and 2 pay the first alone; 3 pays both in full, each an item
-    of its own. Adds `_pair` (the first line's `_row`, on both) and `_is_second`; null and false elsewhere.
+    of its own. Adds `_pair` (the first line's `_row`, on both) and `_is_second` for the others; `_two_sided` for all pairs.
     """
     sided = frame.filter(pl.col("m_side").is_in(["LT", "RT"]), pl.col("_claim").is_not_null())
     code = [*together.DAY, "_code"]
-    none = {"_pair": pl.lit(None, dtype=pl.UInt32), "_is_second": pl.lit(value=False)}
+    none = {"_pair": pl.lit(None, dtype=pl.UInt32), "_is_second": pl.lit(value=False), "_two_sided": pl.lit(value=False)}
     if sided.is_empty():
         return frame.with_columns(**none)
-    alike = ["m_others", "_pos", "_line_setting", "_mac", "_locality"]
+    alike = ["m_others", "_pos", "_setting", "_mac", "_locality"]
     pairs = (
         frame.join(sided.select(code).unique(), on=code, how="semi")
         .sort(*code, "_order", "_row")
@@ -80,7 +85,6 @@ def pair_sides(frame: pl.DataFrame) -> pl.DataFrame:
             pl.col("bilateral").first(),
             pl.col("_row").first().alias("first"),
             pl.col("_row").last().alias("second"),
-            pl.col("_reason").first().alias("first_reason"),
         )
         .filter(
             pl.col("lines") == 2,
@@ -89,14 +93,14 @@ def pair_sides(frame: pl.DataFrame) -> pl.DataFrame:
             pl.all_horizontal(pl.col(f"{name}_values") == 1 for name in alike),
             pl.col("bilateral").is_in(["0", "1", "2", "3"]),
         )
-        .select("first", "second", "first_reason", _pair_rule="bilateral")
+        .select("first", "second", _pair_rule="bilateral")
     )
     if pairs.is_empty():
         return frame.with_columns(**none)
     long = pl.concat(
         [
-            pairs.select("_pair_rule", "first_reason", _row="first", _pair="first", _is_second=pl.lit(value=False)),
-            pairs.select("_pair_rule", "first_reason", _row="second", _pair="first", _is_second=pl.lit(value=True)),
+            pairs.select("_pair_rule", _row="first", _pair="first", _is_second=pl.lit(value=False)),
+            pairs.select("_pair_rule", _row="second", _pair="first", _is_second=pl.lit(value=True)),
         ]
     )
     second = pl.col("_is_second").fill_null(value=False)
@@ -107,16 +111,32 @@ def pair_sides(frame: pl.DataFrame) -> pl.DataFrame:
             n_side=pl.when(second & (pl.col("_pair_rule") == "1"))
             .then(pl.lit(shares.rule("bilateral_second_side", BILATERAL)))
             .otherwise("n_side"),
-            _reason=pl.when(included & pl.col("_reason").is_null())
-            .then(pl.coalesce("first_reason", pl.lit("second_side_included")))
-            .otherwise("_reason"),
+            _reason=pl.when(included & pl.col("_reason").is_null()).then(pl.lit("second_side_included")).otherwise("_reason"),
             _ghost=pl.col("_ghost") & ~included,
+            _two_sided=pl.col("_pair").is_not_null(),
             # Both in full are two items like any others; the pair matters no more.
             _pair=pl.when(pl.col("_pair_rule") != "3").then("_pair"),
             _is_second=second & (pl.col("_pair_rule") != "3"),
             _flag_both_sides=pl.col("_flag_both_sides") | pl.col("_pair").is_not_null(),
         )
-        .drop("first_reason", "_pair_rule")
+        .drop("_pair_rule")
+    )
+
+
+def second_sides(frame: pl.DataFrame) -> pl.DataFrame:
+    """A second side that its first includes shares the first's fate: where the first is not paid, so is the second (D1)."""
+    waiting = frame.filter(pl.col("_reason") == "second_side_included")
+    if waiting.is_empty():
+        return frame
+    firsts = frame.filter(pl.col("_reason").is_not_null()).select(_pair="_row", _fate="_reason")
+    return (
+        frame.join(firsts, on="_pair", how="left", maintain_order="left")
+        .with_columns(
+            _reason=pl.when((pl.col("_reason") == "second_side_included") & pl.col("_fate").is_not_null())
+            .then("_fate")
+            .otherwise("_reason")
+        )
+        .drop("_fate")
     )
 
 
@@ -132,7 +152,7 @@ def endoscopy_families(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
         return frame.with_columns(_family_mode=pl.lit(value=False))
     no_rule = (
         pl.col("_one_item")
-        | pl.col("_pair").is_not_null()
+        | pl.col("_two_sided")
         | (pl.col("_row_modifier") == "53")
         | (pl.col("m_split") != "")
         | pl.col("m_78")
@@ -151,9 +171,7 @@ def endoscopy_families(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     )
     frame = frame.drop("_conflict")
     listed = frame.filter(member & (pl.col("_list") == "surgery") & pl.col("_claim").is_not_null())
-    together_in = (
-        listed.group_by(*LIST, "family").agg(pl.col("_code").n_unique().alias("codes")).filter(pl.col("codes") > 1)
-    )
+    together_in = listed.group_by(*LIST, "family").agg(pl.col("_code").n_unique().alias("codes")).filter(pl.col("codes") > 1)
     lines = listed.join(together_in.drop("codes"), on=[*LIST, "family"], how="semi")
     if lines.is_empty():
         return frame.with_columns(_family_mode=pl.lit(value=False))
@@ -215,7 +233,9 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
     rule = policy.percentage("multiple_surgery")
     later = shares.rule("multiple_surgery", RANK)
     ranked = (pl.col("_list") == "surgery") & (
-        pl.col("_reason").is_null() | pl.col("_ghost") | (pl.col("_family_mode") & (pl.col("_reason") == "endoscopy_base_included"))
+        pl.col("_reason").is_null()
+        | pl.col("_ghost")
+        | (pl.col("_family_mode") & (pl.col("_reason") == "endoscopy_base_included"))
     )
     listed = frame.filter(ranked)
     if listed.is_empty():
@@ -224,7 +244,7 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
     in_all = pl.col("_first_amount") * pl.col("_first_count") + pl.col("_later_amount") * pl.col("_later_count")
     numbered = together.days(
         listed.select(
-            "_row", *together.DAY, "_order", "m_role", "family", "_family_mode", "_pair", "_is_second", "_items",
+            "_row", *together.DAY, "_order", "_role", "family", "_family_mode", "_pair", "_is_second", "_items",
             alone=pl.col("_first_amount") * share, whole=in_all * share,
         )
     )  # fmt: skip
@@ -233,28 +253,28 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
     single = (
         numbered.filter(~pl.col("_family_mode"), ~pl.col("_is_second"))
         .join(pair_total, on="_pair", how="left")
-        .select("_day", "m_role", "_row", "_order", key=pl.coalesce("total", "alone"), count="_items", item="_row")
+        .select("_day", "_role", "_row", "_order", key=pl.coalesce("total", "alone"), count="_items", item="_row")
     )
     families = (
         numbered.filter("_family_mode")
-        .group_by("_day", "m_role", "family")
+        .group_by("_day", "_role", "family")
         .agg(pl.col("_row").min(), pl.col("_order").min(), pl.col("whole").sum().alias("key"), item=pl.col("_row").min())
         .with_columns(count=pl.lit(1, dtype=pl.Int64))
-        .select("_day", "m_role", "_row", "_order", "key", "count", "item", "family")
+        .select("_day", "_role", "_row", "_order", "key", "count", "item", "family")
     )
     places = together.in_order(
-        pl.concat([single.with_columns(family=pl.lit(None, dtype=pl.String)), families.select(*single.columns, "family")]).with_columns(
-            tie=pl.lit(0)
-        ),
-        "m_role",
+        pl.concat(
+            [single.with_columns(family=pl.lit(None, dtype=pl.String)), families.select(*single.columns, "family")]
+        ).with_columns(tie=pl.lit(0)),
+        "_role",
     )
     by_line = places.filter(pl.col("family").is_null()).select("item", "_before", "count")
-    by_family = places.filter(pl.col("family").is_not_null()).select("_day", "m_role", "family", "_before", "count")
+    by_family = places.filter(pl.col("family").is_not_null()).select("_day", "_role", "family", "_before", "count")
     own = numbered.filter(~pl.col("_family_mode")).select("_row", item=pl.coalesce("_pair", "_row"))
     found = pl.concat(
         [
             own.join(by_line, on="item").select("_row", "_before", "count"),
-            numbered.filter("_family_mode").join(by_family, on=["_day", "m_role", "family"]).select("_row", "_before", "count"),
+            numbered.filter("_family_mode").join(by_family, on=["_day", "_role", "family"]).select("_row", "_before", "count"),
         ]
     )
     frame = frame.join(found, on="_row", how="left", maintain_order="left")
@@ -274,14 +294,12 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
         _later_count=pl.when(placed & ~as_one).then(pl.col("count") - own_first).otherwise("_later_count"),
         _later_amount=pl.when(placed & ~as_one).then("_first_amount").otherwise("_later_amount"),
     ).drop("_before", "count")
-    listed_if_priced = (pl.col("list") == "surgery") & ~pl.col("m_stay_out") & (pl.col("_reason") != "sixth_procedure").fill_null(
-        value=True
+    listed_if_priced = (
+        (pl.col("list") == "surgery") & ~pl.col("m_stay_out") & (pl.col("_reason") != "sixth_procedure").fill_null(value=True)
     )
-    return together.flag_uncertain(frame, listed_if_priced, pl.col("m_role"))
+    return together.flag_uncertain(frame, listed_if_priced, pl.col("_role"))
 
 
 def _places(rule: str) -> int:
     """How many places of the day have a percentage."""
     return int(next(r["places"] for r in policy.load("percentages")["rule"] if r["name"] == rule))
-
-
