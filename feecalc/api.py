@@ -8,12 +8,13 @@ feecalc.fee_schedule(release="2025D", locality="10112-00")
 
 import datetime as dt
 import difflib
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, cached_property
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 import polars as pl
 import polars.selectors as cs
@@ -21,10 +22,11 @@ import polars.selectors as cs
 from feecalc import locality, policy
 from feecalc.errors import InputError
 from feecalc.locality import NATIONWIDE, Answer, Place
-from feecalc.money import FACTOR_SCALE, decimals, dollars
+from feecalc.money import FACTOR_SCALE, decimals, dollars, to_cents
 from feecalc.pricing import engine, explain, fee
 from feecalc.pricing.lines import MOST_UNITS
-from feecalc.quote import Quote
+from feecalc.pricing.shares import PARTICIPATION
+from feecalc.quote import Day, Quote
 from feecalc.schedule import NATIONAL, Release, Schedule
 
 # The columns of a fee schedule, in order; the amounts are dollars with two places.
@@ -44,6 +46,85 @@ SCHEDULE_KEYS = ("release", "mac", "locality", "hcpcs", "modifier", "status")
 SCHEDULE_COLUMNS = (*SCHEDULE_KEYS, *SCHEDULE_AMOUNTS)
 
 
+# The columns of the lines that the API makes itself, with their types.
+LINE_SCHEMA = {
+    "claim_id": pl.Int64,
+    "line": pl.Int64,
+    "service_date": pl.Date,
+    "hcpcs": pl.String,
+    "modifiers": pl.String,
+    "units": pl.Int64,
+    "pos": pl.String,
+    "setting": pl.String,
+    "mac": pl.String,
+    "locality": pl.String,
+    "charge": pl.String,
+    "minutes": pl.Int64,
+    "provider_type": pl.String,
+    "participation": pl.String,
+    "qp": pl.Boolean,
+    "deductible_left": pl.String,
+}
+
+
+class Circumstances(TypedDict, total=False):
+    """What holds for all lines of a question: where, when, by whom, and what the patient has still to pay.
+
+    The place is one of `zip`, `locality` (MAC-locality, such as 10112-00, or "national") and `state`. `release` in place of
+    `date` prices by that release's first day. `setting` (facility, nonfacility) wins over `pos`, the place of service code.
+    `deductible_left` is what is still open of the patient's yearly deductible, in dollars.
+    """
+
+    zip: str | None
+    locality: str | None
+    state: str | None
+    date: str | dt.date | None
+    release: str | None
+    setting: str | None
+    pos: str | None
+    provider_type: str | None
+    participating: bool
+    qp: bool
+    deductible_left: str | Decimal | int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One line of a question: a code with its units, modifiers, charge (dollars) and, for anesthesia, minutes."""
+
+    hcpcs: str
+    units: int = 1
+    modifiers: tuple[str, ...] = ()
+    charge: str | Decimal | None = None
+    minutes: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.code:
+            raise InputError("No code was given.")
+        if isinstance(self.units, bool) or not isinstance(self.units, int) or not 1 <= self.units <= MOST_UNITS:
+            raise InputError(f"Units must be a whole number from 1 to {MOST_UNITS:,}, not {self.units!r}.")
+        if self.charge is not None:
+            try:
+                to_cents(self.charge)
+            except ValueError as error:
+                raise InputError(f"The charge of {self.code}: {error}.") from None
+
+    @property
+    def code(self) -> str:
+        """The code as the files have it."""
+        return self.hcpcs.strip().upper()
+
+    @classmethod
+    def parse(cls, text: str) -> "Asked":
+        """Read "97110", "97110x2", "97110-GP-CQ" or "97110-GPx2". Raises InputError for anything else."""
+        found = re.fullmatch(
+            r"([0-9A-Z]{1,5}|[0-9A-WYZ]{6,})((?:-[0-9A-Z]{2})*)(?:[X×*](-?[0-9]+))?", re.sub(r"\s", "", text.upper())
+        )
+        if found is None:
+            raise InputError(f"{text!r} is no code with modifiers and units, such as 97110, 97110x2 or 97110-GPx2.")
+        return cls(found[1], int(found[3] or 1), tuple(found[2].split("-")[1:]))
+
+
 class OpenSchedule:
     """An opened schedule that prices. Open it once and keep it: tables are read at first use and stay in memory."""
 
@@ -57,63 +138,81 @@ class OpenSchedule:
         self,
         hcpcs: str,
         *,
-        zip: str | None = None,
-        locality: str | None = None,
-        state: str | None = None,
-        date: str | dt.date | None = None,
-        release: str | None = None,
         units: int = 1,
         modifiers: str | Sequence[str] = (),
-        setting: str | None = None,
-        pos: str | None = None,
-        participating: bool = True,
-        qp: bool = False,
+        charge: str | Decimal | None = None,
+        minutes: int | None = None,
+        **circumstances: Unpack[Circumstances],
     ) -> Quote:
         """Price one code, and say how.
 
-        The place is one of `zip`, `locality` (MAC-locality, such as 10112-00, or "national") and `state`; without any, the
-        national amount. The date of service defaults to today; `release` in its place prices by that release's first day.
-        Raises InputError for values that cannot be understood, NotLoadedError for a release that is not there.
+        `charge` is what was charged, in dollars; `minutes` the time of anesthesia. For the circumstances see Circumstances;
+        the date of service defaults to today, the place to the national amount. Raises InputError for values that cannot be
+        understood, NotLoadedError for a release that is not there.
         """
-        code = hcpcs.strip().upper()
-        if not code:
+        return self._quotes([Asked(hcpcs, units, _listed(modifiers), charge, minutes)], circumstances)[0]
+
+    def price_day(self, asked: Sequence[str | Asked], **circumstances: Unpack[Circumstances]) -> Day:
+        """Price the codes that one patient had on one day from one practitioner together, as `Asked` or as text.
+
+        Text is a code with its modifiers and units: "97110", "97110x2", "97110-GP-CQ x2". Errors as `price`.
+        """
+        lines = [one if isinstance(one, Asked) else Asked.parse(one) for one in asked]
+        if not lines:
             raise InputError("No code was given.")
-        if isinstance(units, bool) or not isinstance(units, int) or not 1 <= units <= MOST_UNITS:
-            raise InputError(f"Units must be a whole number from 1 to {MOST_UNITS:,}, not {units!r}.")
-        if len([p for p in (zip, locality, state) if p]) > 1:
+        return Day(tuple(self._quotes(lines, circumstances)))
+
+    def _quotes(self, asked: Sequence[Asked], given: Circumstances) -> list[Quote]:
+        zip_code, key, state = given.get("zip"), given.get("locality"), given.get("state")
+        if len([p for p in (zip_code, key, state) if p]) > 1:
             raise InputError("Give one of ZIP, locality and state, not several.")
-        on, dated_by = self._date(date, release)
+        on, dated_by = self._date(given.get("date"), given.get("release"))
         serving, in_force = self.schedule.serving(on)
-        answer = self._place(serving, on, zip, locality, state)
+        answer = self._place(serving, on, zip_code, key, state)
         place = answer.place or NATIONWIDE
-        given = modifiers.split() if isinstance(modifiers, str) else list(modifiers)
-        line = {
-            "service_date": on,
-            "hcpcs": code,
-            "modifiers": " ".join(given),
-            "units": units,
-            "pos": pos,
-            "setting": setting,
-            "mac": place.mac,
-            "locality": place.locality,
-            "participation": "participating" if participating else "nonparticipating",
-            "qp": qp,
-        }
-        row = self._work_out([line], [serving.name] if serving else [], [code]).row(0, named=True)
-        if answer.place is None and answer.reason is not None and serving is not None:
-            row = {**row, "_outcome": "cannot_price", "_reason": answer.reason, "_allowed": None, "_fee": None}
-        row["_flag_zip_file_substituted"] = answer.substituted
-        return Quote(
-            row=row,
-            place=place if answer.place else None,
-            place_answer=answer,
-            modifiers=tuple(m.upper() for m in given),
-            release=serving,
-            in_force=in_force,
-            assumptions=self._assumptions(row, dated_by, zip, locality, state, setting, pos),
-            suggestions=tuple(self.near(code, serving.name)) if row["_reason"] == "unknown_code" and serving else (),
-            source=self._source(serving),
-        )
+        lines = [
+            {
+                "claim_id": 1,
+                "line": number,
+                "service_date": on,
+                "hcpcs": one.code,
+                "modifiers": " ".join(one.modifiers),
+                "units": one.units,
+                "pos": given.get("pos"),
+                "setting": given.get("setting"),
+                "mac": place.mac,
+                "locality": place.locality,
+                "charge": one.charge if one.charge is None else str(one.charge),
+                "minutes": one.minutes,
+                "provider_type": given.get("provider_type"),
+                "participation": "participating" if given.get("participating", True) else "nonparticipating",
+                "qp": given.get("qp", False),
+                "deductible_left": str(given.get("deductible_left", 0)),
+            }
+            for number, one in enumerate(asked, 1)
+        ]
+        worked = self._work_out(lines, [serving.name] if serving else [], [one.code for one in asked])
+        unplaced = answer.reason is not None and serving is not None
+        quotes = []
+        for one, row in zip(asked, worked.iter_rows(named=True), strict=True):
+            if unplaced:
+                row = {**row, "_outcome": "cannot_price", "_reason": answer.reason, "_allowed": None}
+            row["_flag_zip_file_substituted"] = answer.substituted
+            unknown = row["_reason"] == "unknown_code" and serving is not None
+            quotes.append(
+                Quote(
+                    row=row,
+                    place=place if answer.place else None,
+                    place_answer=answer,
+                    modifiers=one.modifiers,
+                    release=serving,
+                    in_force=in_force,
+                    assumptions=self._assumptions(row, dated_by, given),
+                    suggestions=tuple(self.near(one.code, serving.name)) if unknown and serving else (),
+                    source=self._source(serving),
+                )
+            )
+        return quotes
 
     def _date(self, date: str | dt.date | None, release: str | None) -> tuple[dt.date, str]:
         if release is not None:
@@ -141,28 +240,24 @@ class OpenSchedule:
         return Answer(NATIONWIDE)
 
     @staticmethod
-    def _assumptions(
-        row: dict[str, Any],
-        dated_by: str,
-        zip_code: str | None,
-        key: str | None,
-        state: str | None,
-        setting: str | None,
-        pos: str | None,
-    ) -> tuple[str, ...]:
+    def _assumptions(row: dict[str, Any], dated_by: str, given: Circumstances) -> tuple[str, ...]:
         said = []
         if dated_by == "today":
             said.append(f"Date of service: today, {row['_date']}.")
         if dated_by == "release":
             said.append(f"Date of service: the release's first day, {row['_date']}.")
-        if not (zip_code or key or state):
+        if not (given.get("zip") or given.get("locality") or given.get("state")):
             said.append("Place: national amount, without locality adjustment.")
-        if not (setting or pos):
+        if not (given.get("setting") or given.get("pos")):
             said.append("Setting: non-facility (such as an office), as no place of service was given.")
         if row["factor_qp"] is not None and not row["_qp"]:
             said.append("Clinician: not a Qualifying APM Participant.")
-        if not row["_nonpar"]:
+        if row["n_par"] == PARTICIPATION:
             said.append("Practitioner: participating with Medicare.")
+        if not given.get("provider_type"):
+            said.append("Practitioner: paid as a physician or a therapist in private practice, in full.")
+        if not given.get("deductible_left"):
+            said.append("Patient: the yearly deductible is met.")
         return tuple(said)
 
     def _source(self, release: Release | None) -> dict[str, str] | None:
@@ -184,17 +279,19 @@ class OpenSchedule:
     # Many lines --------------------------------------------------------------------------------------------------------
 
     @overload
-    def price_lines(self, lines: pl.DataFrame) -> pl.DataFrame: ...
+    def price_lines(self, lines: pl.DataFrame, explain: bool = False) -> pl.DataFrame: ...
     @overload
-    def price_lines(self, lines: pl.LazyFrame) -> pl.LazyFrame: ...
-    def price_lines(self, lines: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame | pl.LazyFrame:
+    def price_lines(self, lines: pl.LazyFrame, explain: bool = False) -> pl.LazyFrame: ...
+    def price_lines(self, lines: pl.DataFrame | pl.LazyFrame, explain: bool = False) -> pl.DataFrame | pl.LazyFrame:
         """Price claim lines: the same rows in the same order, then the columns of `feecalc.pricing.lines.ADDED`.
 
-        Contract of the columns: feecalc.pricing.lines. Raises InputError where there is no `hcpcs` column.
+        Contract of the columns: feecalc.pricing.lines. `explain` adds `trace`, the list of steps from nothing to the allowed
+        amount, and `sure` and `because`, the weakest standing that the outcome rests on. Raises InputError where there is no
+        `hcpcs` column.
         """
         if isinstance(lines, pl.LazyFrame):
-            return engine.price_lazily(lines, self.rules)
-        return engine.price(lines, self.rules)
+            return engine.price_lazily(lines, self.rules, explain)
+        return engine.price(lines, self.rules, explain)
 
     @cached_property
     def rules(self) -> engine.Rules:
@@ -202,8 +299,7 @@ class OpenSchedule:
         return engine.Rules(self.schedule.tables())
 
     def _work_out(self, lines: list[dict[str, Any]], releases: list[str], codes: list[str]) -> pl.DataFrame:
-        text = dict.fromkeys(("hcpcs", "modifiers", "pos", "setting", "mac", "locality", "participation"), pl.String)
-        schema = {"service_date": pl.Date, "units": pl.Int64, "qp": pl.Boolean, **text}
+        schema = {name: kind for name, kind in LINE_SCHEMA.items() if name in lines[0]}
         frame = pl.DataFrame(lines, schema=schema)
         return engine.work_out(frame, engine.Rules(self.schedule.tables(releases, codes, zips=False)))
 
@@ -358,6 +454,11 @@ def _enumerated(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
     return frame.with_columns(pl.col(name).cast(pl.Enum(frame[name].unique().sort())) for name in columns)
 
 
+def _listed(modifiers: str | Sequence[str]) -> tuple[str, ...]:
+    given = modifiers.split() if isinstance(modifiers, str) else modifiers
+    return tuple(m.strip().upper() for m in given)
+
+
 def _line(code: str, modifier: str, place: Place, setting: str, on: dt.date, qp: bool) -> dict[str, Any]:
     return {
         "service_date": on,
@@ -405,12 +506,12 @@ def fee_schedule(release: str | None = None, locality: str | None = None, qp: bo
 
 
 @overload
-def price(lines: pl.DataFrame) -> pl.DataFrame: ...
+def price(lines: pl.DataFrame, explain: bool = False) -> pl.DataFrame: ...
 @overload
-def price(lines: pl.LazyFrame) -> pl.LazyFrame: ...
-def price(lines: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame | pl.LazyFrame:
+def price(lines: pl.LazyFrame, explain: bool = False) -> pl.LazyFrame: ...
+def price(lines: pl.DataFrame | pl.LazyFrame, explain: bool = False) -> pl.DataFrame | pl.LazyFrame:
     """Price claim lines with the open schedule: see OpenSchedule.price_lines."""
-    return open_schedule().price_lines(lines)
+    return open_schedule().price_lines(lines, explain)
 
 
 def money(amount: Decimal | None) -> str:

@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,9 @@ from feecalc.locality import Answer, Place
 from feecalc.money import FACTOR_SCALE, GPCI_SCALE, RVU_SCALE, show, to_dollars
 from feecalc.pricing import explain
 from feecalc.schedule import Release
+
+# Who pays what of the allowed amount; `medicare_share` is before sequestration.
+SHARES = ("deductible", "coinsurance", "medicare_share", "sequestration", "received")
 
 SETTING_WORDS = {"nonfacility": "non-facility (such as an office)", "facility": "facility (such as a hospital)"}
 
@@ -76,10 +80,19 @@ class Quote:
         """What Medicare allows for the line, in dollars; 0.00 for `zero`, None for `cannot_price`."""
         return self._money("_allowed")
 
+    def share(self, name: str) -> Decimal | None:
+        """Who pays what of the allowed amount, by a name of SHARES; None for `cannot_price`."""
+        return self._money(f"_{name}")
+
+    @property
+    def received(self) -> Decimal | None:
+        """What the practice receives in all: the patient's part, and Medicare's after sequestration."""
+        return self.share("received")
+
     @property
     def fee(self) -> Decimal | None:
         """The fee schedule amount of one unit in the line's setting, before the OPPS cap; None where it is not priced."""
-        return self._money("_fee")
+        return self._money("_fee", only_priced=True)
 
     @property
     def nonfacility(self) -> Decimal | None:
@@ -104,7 +117,7 @@ class Quote:
     @property
     def reduction(self) -> Decimal | None:
         """What the line's units together pay less than as many full units; None where none is reduced."""
-        less, count = self.therapy_reduction, self.row["_units_reduced"]
+        less, count = self.therapy_reduction, self._later_therapy_units
         return less * count if less is not None and count else None
 
     @property
@@ -126,6 +139,11 @@ class Quote:
     def limiting_charge(self) -> Decimal | None:
         """The most that a non-participating practitioner may charge for one full unit on an unassigned claim."""
         return self._money("_limiting", only_priced=True)
+
+    @property
+    def _later_therapy_units(self) -> int:
+        """How many of the line's units are paid at the therapy-reduced amount."""
+        return int(self.row["_later_count"]) if self.reason is None and self.row["_list"] == "therapy" else 0
 
     def _money(self, column: str, only_priced: bool = False) -> Decimal | None:
         cents = self.row.get(column)
@@ -163,6 +181,11 @@ class Quote:
         return None if status is None else str(status)
 
     @property
+    def is_anesthesia(self) -> bool:
+        """Whether it is paid by base units and time (status J), not by RVUs."""
+        return self.status == "J"
+
+    @property
     def rvu(self) -> dict[str, Decimal] | None:
         """Work, PE (of the line's setting) and MP RVUs of the row; None where there is no row."""
         if self.status is None or self.setting is None:
@@ -182,6 +205,8 @@ class Quote:
         """Work, PE and MP as exact dollars of one unit (RVU x GPCI x factor); they add up to `fee` before it is rounded."""
         if self.rvu is None or self.gpci is None or self.conversion_factor is None or self.reason is not None:
             return None
+        if self.is_anesthesia:
+            return None
         factor = self.conversion_factor
         return {part: self.rvu[part] * self.gpci[part] * factor for part in ("work", "pe", "mp")}
 
@@ -190,20 +215,20 @@ class Quote:
         """The same of a therapy unit after the first, whose practice expense is cut; None for other codes."""
         if self.components is None or self.therapy is None:
             return None
-        share = Decimal(policy.percentage("therapy_practice_expense").percent).scaleb(-2)
+        share = Decimal(int(policy.percentage("therapy_practice_expense").percent)).scaleb(-2)
         return {**self.components, "pe": self.components["pe"] * share}
 
     @property
     def formula(self) -> str:
         """The fee formula with the line's own figures; blank where it is not priced."""
+        if self.is_anesthesia and self.reason is None:
+            return self.steps[0].detail
         return explain.formula(self.row, self.row[f"pe_{self.setting}"]) if self.reason is None else ""
 
     @property
     def flags(self) -> list[str]:
         """What the answer rests on, as codes of policy/flags.toml."""
-        about_the_answer = ("release_substituted", "zip_file_substituted")
-        raised = [name for name in policy.load("flags")["flag"] if self.row.get(f"_flag_{name}")]
-        return [name for name in raised if self.reason is None or name in about_the_answer]
+        return explain.raised(self.row)
 
     @property
     def notes(self) -> list[str]:
@@ -214,9 +239,10 @@ class Quote:
     def steps(self) -> list[explain.Step]:
         """The trace from RVUs to the allowed amount; one step with the reason where it is not priced."""
         if self.reason is None:
-            return explain.steps(self.row)
+            return explain.trace(self.row)
         reason = policy.reasons()[self.reason]
-        return [explain.Step(self.reason, self.sentence, "", self.outcome, reason.source, reason.standing)]
+        nothing = Fraction(0)
+        return [explain.Step(self.reason, self.sentence, nothing, nothing, reason.source, reason.standing)]
 
     @cached_property
     def confidence(self) -> explain.Confidence:
@@ -247,6 +273,7 @@ class Quote:
             "reason": self.reason,
             "reason_text": self.sentence or None,
             "allowed": text(self.allowed),
+            **{name: text(self.share(name)) for name in SHARES},
             "fee": text(self.fee),
             "nonfacility": text(self.nonfacility),
             "facility": text(self.facility),
@@ -284,6 +311,7 @@ class Quote:
             "outcome": self.outcome,
             "reason": self.sentence or None,
             "allowed": self.allowed,
+            **{name: self.share(name) for name in SHARES},
             "fee": self.fee,
             "nonfacility": self.nonfacility,
             "facility": self.facility,
@@ -312,7 +340,8 @@ class Quote:
         where = str(self.place) if self.place else "no place"
         lines = [f"{code}{units}, {where}, {self.date}"]
         if self.reason is None and self.allowed is not None:
-            lines += [f"  Medicare allows {show(self.row['_allowed'])}", ""]
+            received = f"the practice receives {show(self.row['_received'])} after coinsurance and sequestration"
+            lines += [f"  Medicare allows {show(self.row['_allowed'])}; {received}", ""]
             lines += self._figures()
         else:
             word = "Medicare pays nothing separately" if self.outcome == "zero" else "Cannot be priced"
@@ -329,13 +358,15 @@ class Quote:
         return "\n".join(lines)
 
     def _figures(self) -> list[str]:
+        if self.is_anesthesia:
+            return [f"  Anesthesia        {self.formula} = {show(self.row['_fee'])}"]
         other = "facility" if self.setting == "nonfacility" else "nonfacility"
         figures = [
             f"  One unit          {show(self.row['_fee'])} {SETTING_WORDS[str(self.setting)]}; "
             f"{show(self.row[f'_{other}'])} {SETTING_WORDS[other]}",
             f"  Formula           {self.formula}",
         ]
-        if self.row["_units_reduced"]:
+        if self._later_therapy_units:
             figures.append(f"  Further units     {show(self.row['_reduced'])} each, with half the practice expense")
         if self.row["_cap"] is not None:
             figures.append(f"  OPPS cap          {show(self.row['_cap'])}")
@@ -343,3 +374,79 @@ class Quote:
             f"  Non-participating {show(self.row['_nonpar_unit'])} one unit; limiting charge {show(self.row['_limiting'])}"
         )
         return figures
+
+
+@dataclass(frozen=True, repr=False)
+class Day:
+    """What Medicare allows for the codes of one patient's day, priced together."""
+
+    quotes: tuple[Quote, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every line has an amount, so that the totals are those of the day."""
+        return all(quote.allowed is not None for quote in self.quotes)
+
+    @property
+    def asks(self) -> bool:
+        """Whether another answer from the asker would mend a line."""
+        return any(quote.asks for quote in self.quotes)
+
+    def total(self, name: str) -> Decimal:
+        """The sum of `allowed`, or of one of SHARES, over the lines that have an amount."""
+        amounts = (quote.allowed if name == "allowed" else quote.share(name) for quote in self.quotes)
+        return sum((amount for amount in amounts if amount is not None), Decimal("0.00"))
+
+    @property
+    def waterfall(self) -> list[explain.Fall]:
+        """From the list price to what is received, rule by rule."""
+        return explain.waterfall(quote.row for quote in self.quotes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The day for JSON: the lines, the totals, the waterfall."""
+        return {
+            "lines": [quote.as_dict() for quote in self.quotes],
+            "whole": self.whole,
+            "totals": {name: str(self.total(name)) for name in ("allowed", *SHARES)},
+            "waterfall": [fall.as_dict() for fall in self.waterfall],
+        }
+
+    def as_table(self) -> pl.DataFrame:
+        """One row a line."""
+        return pl.concat([quote.as_table() for quote in self.quotes], how="vertical_relaxed")
+
+    def __repr__(self) -> str:
+        return self.card()
+
+    def card(self, steps: bool = False) -> str:
+        """The day as plain text: the lines, the waterfall, and on request every line's steps."""
+        first = self.quotes[0]
+        out = [f"{len(self.quotes)} lines, {first.place or 'no place'}, {first.date}", ""]
+        for quote in self.quotes:
+            code = "-".join((quote.hcpcs, *quote.modifiers)) + (f" × {quote.units}" if quote.units > 1 else "")
+            amount = f"${quote.allowed:,}" if quote.reason is None else quote.outcome.replace("_", " ")
+            out.append(f"  {code:22} {amount:>12}  {quote.sentence or '; '.join(quote.notes)}".rstrip())
+            if steps:
+                out += [f"      {s.before:>12} → {s.after:>12}  {s.rule} [{s.standing}: {s.source}]" for s in quote.steps]
+        out += ["", *_bars(self.waterfall), ""]
+        deductible, coinsurance = self.total("deductible"), self.total("coinsurance")
+        out.append(
+            f"  The patient pays ${deductible + coinsurance:,} (deductible ${deductible:,}, coinsurance ${coinsurance:,});"
+        )
+        out.append(f"  Medicare pays ${self.total('medicare_share') - self.total('sequestration'):,}.")
+        if not self.whole:
+            out.append("  Lines without a public amount are not in these totals.")
+        weakest = policy.weakest([quote.confidence.standing for quote in self.quotes])
+        out.append(f"  Sure? {next(str(q.confidence) for q in self.quotes if q.confidence.standing == weakest)}")
+        out += [f"  Assumed: {said}" for said in first.assumptions]
+        return "\n".join(out)
+
+
+def _bars(falls: list[explain.Fall]) -> list[str]:
+    lines = []
+    for fall in falls:
+        code = f"  (usually CARC {fall.carc})" if fall.carc else ""
+        sign = " " if fall.is_total else "+" if fall.cents > 0 else "−"
+        label = fall.label if fall.is_total else f"  {fall.label}"
+        lines.append(f"  {label:48} {sign}${explain.plain(abs(fall.cents)):>10}{code}")
+    return lines

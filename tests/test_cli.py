@@ -35,7 +35,7 @@ def test_price_as_json_has_the_contract_and_money_as_text():
     assert got["gpci"] == {"work": "1.000", "pe": "0.869", "mp": "0.575"}
     assert got["conversion_factor"] == "32.3465"
     assert got["source"]["file"] == "rvu25d.zip"
-    assert got["steps"][0]["to"] == "$26.83"
+    assert got["steps"][0]["to"] == "26.83"
 
 
 def test_the_places_and_settings_of_the_price_command():

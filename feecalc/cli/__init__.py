@@ -14,6 +14,7 @@ COMMANDS = {
     "verify": ("feecalc.cli.verify", "Compare feecalc with one of CMS's own payment amount files."),
     "releases": ("feecalc.cli.listings", "List the loaded releases."),
     "localities": ("feecalc.cli.listings", "List the payment localities, or those that match a text."),
+    "coverage": ("feecalc.cli.listings", "List every payment rule: done, by design not, or not done."),
     "import": ("feecalc.cli.importing", "Add CMS's own zip files to your schedule."),
     "app": ("feecalc.cli.app", "Open feecalc in the browser."),
 }

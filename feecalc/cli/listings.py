@@ -36,3 +36,13 @@ def localities_command(text: tuple[str, ...], release: str | None, as_json: bool
     if frame.is_empty():
         click.echo(f"No locality matches {' '.join(text)!r}.", err=True)
     show_table(frame, as_json, out)
+
+
+@click.command("coverage")
+@json_option
+@out_option
+def coverage_command(as_json: bool, out: Path | None) -> None:
+    """List every rule with its status, its standing, and the releases that it was verified on."""
+    from feecalc.coverage import table
+
+    show_table(table(), as_json, out)

@@ -9,6 +9,9 @@ from feecalc.pricing import fee, gates, modifiers, shares, together
 from feecalc.pricing.rows import DIAGNOSTIC
 from feecalc.pricing.shares import CUT, RANK
 
+# What is kept of a line's parts, for its explanation: cents, counts of units, and the cut over CUT cubed.
+PARTS = ("_tc", "_tc_cap", "_pc", "_parts_allowed", "_whole_count", "_tc_full", "_pc_full", "_cut_share")
+
 TECHNICAL_RULE = {
     "imaging": "imaging_technical",
     "cardiovascular": "cardiovascular_technical",
@@ -24,7 +27,8 @@ def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     """
     here = pl.col("_reason").is_null() & (pl.col("_list").is_in(DIAGNOSTIC) | (gates.has_cut() & _has_own_part()))
     if not frame.select(here.any()).item():
-        return frame.with_columns(_parts_allowed=pl.lit(None, dtype=pl.Int64), _flag_reduced_part=pl.lit(value=False))
+        none = dict.fromkeys(PARTS, pl.lit(None, dtype=pl.Int64))
+        return frame.with_columns(**none, _flag_reduced_part=pl.lit(value=False))
     frame = _global_tests(frame)
     lines = _with_parts(frame.filter(here), rows)
     has_technical, has_professional = pl.col("_tc").is_not_null(), pl.col("_pc").is_not_null()
@@ -71,7 +75,14 @@ def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     reduced = (has_technical & (tc_full < count)) | (has_professional & (pc_full < count)) | (has_technical & is_cut)
     priced = lines.select(
         "_row",
+        "_tc",
+        "_tc_cap",
+        "_pc",
         _parts_allowed=pl.when(split).then(by_parts),
+        _whole_count=whole.cast(pl.Int64),
+        _tc_full=tc_full,
+        _pc_full=pc_full,
+        _cut_share=cut,
         _flag_reduced_part=(split & reduced).fill_null(value=False),
     )
     frame = frame.join(priced, on="_row", how="left", maintain_order="left").with_columns(

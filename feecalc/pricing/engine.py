@@ -12,6 +12,7 @@ import polars as pl
 from feecalc import locality, policy
 from feecalc.money import decimals, dollars
 from feecalc.pricing import anesthesia, diagnostics, fee, gates, lines, modifiers, rows, settlement, surgery, therapy, together
+from feecalc.pricing import explain as explanation
 from feecalc.schedule import Tables
 
 
@@ -32,21 +33,21 @@ class Rules:
         return self.tables.rows.select("release", "hcpcs", _code_known=pl.lit(value=True)).unique().lazy()
 
 
-def price(claim_lines: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+def price(claim_lines: pl.DataFrame, rules: Rules, explain: bool = False) -> pl.DataFrame:
     """Price claim lines: every input column and row, in input order, then the columns of `lines.ADDED`, in dollars.
 
-    Contract of the input: feecalc.pricing.lines. Each line gets exactly one outcome. Raises InputError where the frame has
-    no `hcpcs` column.
+    Contract of the input: feecalc.pricing.lines. Each line gets exactly one outcome. `explain` adds the columns of
+    `explanation.columns`. Raises InputError where the frame has no `hcpcs` column.
     """
-    return claim_lines.hstack(work_out(claim_lines, rules).select(edge()))
+    worked = work_out(claim_lines, rules)
+    priced = claim_lines.hstack(worked.select(edge()))
+    return priced.hstack(explanation.columns(worked)) if explain else priced
 
 
-def price_lazily(claim_lines: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
+def price_lazily(claim_lines: pl.LazyFrame, rules: Rules, explain: bool = False) -> pl.LazyFrame:
     """The same as a step of a lazy plan. It sees the whole frame at once, as the rules between lines must."""
-    empty = price(claim_lines.collect_schema().to_frame(), rules)
-    return claim_lines.map_batches(
-        lambda frame: price(frame, rules), schema=empty.schema, no_optimizations=True, validate_output_schema=True
-    )
+    empty = price(claim_lines.collect_schema().to_frame(), rules, explain)
+    return claim_lines.map_batches(lambda frame: price(frame, rules, explain), schema=empty.schema)
 
 
 def work_out(claim_lines: pl.DataFrame, rules: Rules) -> pl.DataFrame:

@@ -80,7 +80,7 @@ def _where(choice: str) -> str:
 
 
 def _modifiers() -> list[str]:
-    known = [name for group in policy.load("modifiers")["group"] for name in group["modifiers"]]
+    known = [name for entry in policy.load("modifiers")["modifier"] for name in entry["codes"]]
     return [*words.MODIFIER_WORDS, *(name for name in known if name not in words.MODIFIER_WORDS)]
 
 
