@@ -6,6 +6,7 @@ Sources: CMS record layout of the relative value files, MULT PROC 4, 6, 7; MM101
 import polars as pl
 
 from feecalc.pricing import fee, gates, modifiers, shares, together
+from feecalc.pricing.outcomes import because
 from feecalc.pricing.rows import DIAGNOSTIC
 from feecalc.pricing.shares import CUT, RANK
 
@@ -126,7 +127,7 @@ def _global_tests(frame: pl.DataFrame) -> pl.DataFrame:
         frame.join(beside, on=together.DAY, how="left", maintain_order="left")
         .with_columns(
             _reason=pl.when(whole_test & ((pl.col("_items") > 1) | pl.col("_technical_lines").is_not_null()))
-            .then(pl.lit("global_test_parts"))
+            .then(because("global_test_parts"))
             .otherwise("_reason")
         )
         .drop("_technical_lines")
@@ -181,11 +182,8 @@ def _with_parts(lines: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
 
 def _leaders(lines: pl.DataFrame, key: pl.Expr) -> pl.DataFrame:
     """The line of each day and list whose part comes first, with `_leads` 1: its first unit is paid in full."""
-    items = together.days(
-        lines.select("_row", *together.DAY, "_order", "_list", key=key, tie=pl.lit(0), count=pl.col("_items"))
-    )
-    first = together.in_order(items, "_list").unique(["_day", "_list"], keep="first", maintain_order=True)
-    return first.select("_row", _leads=pl.lit(1, dtype=pl.Int64))
+    items = lines.select("_row", "_day", "_order", "_list", key=key, tie=pl.lit(0), count=pl.col("_items"))
+    return together.leaders(items, "_list")
 
 
 def _cut() -> pl.Expr:

@@ -40,7 +40,7 @@ def price(claim_lines: pl.DataFrame, rules: Rules, explain: bool = False) -> pl.
     `explanation.columns`. Raises InputError where the frame has no `hcpcs` column.
     """
     worked = work_out(claim_lines, rules)
-    priced = claim_lines.hstack(worked.select(edge()))
+    priced = claim_lines.hstack(worked.select(edge())).with_columns(flags(worked))
     return priced.hstack(explanation.columns(worked)) if explain else priced
 
 
@@ -61,6 +61,7 @@ def work_out(claim_lines: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         lambda f: attach_place(f, rules.tables),
         lambda f: attach_row(f, rules),
         settlement.practitioner,
+        gates.attach_setting,
         anesthesia.base_units,
         gate,
         fee_schedule_amount,
@@ -72,6 +73,7 @@ def work_out(claim_lines: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         plan = step(plan)
     frame = plan.collect(engine="in-memory")
     between: list[Callable[[pl.DataFrame], pl.DataFrame]] = [
+        together.number_days,
         surgery.pair_sides,
         lambda f: surgery.endoscopy_families(f, rules.rows),
         surgery.rank,
@@ -115,7 +117,7 @@ def attach_place(frame: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
 def attach_row(frame: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
     """The row of the code and of 26, TC or 53 (B1), and whether the release knows the code at all."""
     return (
-        frame.with_columns(_row_modifier="m_row", _line_setting=gates.setting())
+        frame.with_columns(_row_modifier="m_row")
         .join(
             rules.rows,
             left_on=["release", "_code", "_row_modifier"],
@@ -133,9 +135,10 @@ def gate(frame: pl.LazyFrame) -> pl.LazyFrame:
     `_ghost` marks a line that only modifier 22 keeps from being priced: it keeps its place among the day's surgery.
     """
     reasons = gates.reasons()
-    without_22 = gates.first_of({**reasons, "by_report": pl.col("m_by_report")})
-    return frame.with_columns(_reason=gates.first_of(reasons)).with_columns(
-        _ghost=(pl.col("_reason") == "by_report").fill_null(value=False) & pl.col("m_22") & without_22.is_null(),
+    but_22 = {code: fails for code, fails in reasons.items() if code != "by_report"}
+    return frame.with_columns(
+        _reason=gates.first_of(reasons),
+        _ghost=pl.col("m_22") & ~pl.col("m_by_report") & ~pl.any_horizontal(f.fill_null(value=False) for f in but_22.values()),
         **{f"_flag_{name}": flag.fill_null(value=False) for name, flag in gates.flags().items()},
     )
 
@@ -156,20 +159,34 @@ def fee_schedule_amount(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def edge() -> list[pl.Expr]:
-    """The columns that leave feecalc: decimals, and flags as one text. Flags about an amount ride only where there is one."""
+    """The columns that leave feecalc, but for the flags: money and factors as decimals."""
     priced = pl.col("_reason").is_null()
-    about_the_answer = {"release_substituted", "zip_file_substituted", "rank_uncertain"}
-    flags = [
-        pl.when(pl.col(f"_flag_{name}") & (pl.lit(value=True) if name in about_the_answer else priced)).then(pl.lit(name))
-        for name in policy.load("flags")["flag"]
-    ]
     money = ("allowed", "deductible", "coinsurance", "medicare_share", "sequestration", "received")
     return [
-        pl.col("_outcome").alias("outcome"),
-        pl.col("_reason").alias("reason"),
+        pl.col("_outcome").cast(pl.String).alias("outcome"),
+        pl.col("_reason").cast(pl.String).alias("reason"),
         pl.col("release"),
         decimals(pl.col("_factor"), 4).alias("conversion_factor"),
         dollars(pl.when(priced).then("_fee")).alias("fee"),
         *(dollars(pl.col(f"_{name}")).alias(name) for name in money),
-        pl.concat_str(flags, separator=" ", ignore_nulls=True).alias("flags"),
     ]
+
+
+def flags(worked: pl.DataFrame) -> pl.Series:
+    """The flags of every line as one text. Those about an amount ride only where there is one.
+
+    Flags are gathered as bits of a number: a frame has millions of lines and few different sets of flags.
+    """
+    about_the_answer = {"release_substituted", "zip_file_substituted", "rank_uncertain"}
+    names = list(policy.load("flags")["flag"])
+    raised = pl.sum_horizontal(
+        (pl.col(f"_flag_{name}") & (pl.lit(value=True) if name in about_the_answer else pl.col("_reason").is_null())).cast(
+            pl.UInt32
+        )
+        * (1 << bit)
+        for bit, name in enumerate(names)
+    )
+    sets = worked.select(raised.alias("flags"))["flags"]
+    values = sets.unique()
+    texts = [" ".join(name for bit, name in enumerate(names) if value >> bit & 1) for value in values]
+    return sets.replace_strict(values, pl.Series(texts, dtype=pl.String), return_dtype=pl.String)

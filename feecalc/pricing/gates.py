@@ -4,51 +4,67 @@ Each gate is an expression that is true where the line fails it. The outcome and
 policy/reasons.toml, in the same order, with their source.
 """
 
+from functools import cache
+
 import polars as pl
 
 from feecalc import policy
 from feecalc.pricing.modifiers import MOST
+from feecalc.pricing.outcomes import because
+
+ROW_REASON = "row_reason"  # stands for all the reasons that a status gives by itself
 
 
-def setting() -> pl.Expr:
-    """`facility` or `nonfacility` (B2): as stated, else by place of service, else non-facility; null where unsettled."""
-    by_pos = {code: entry["setting"] for code, entry in _pos().items() if entry["setting"] != "unsettled"}
-    return (
-        pl.when(pl.col("_setting").is_not_null())
-        .then(pl.when(pl.col("_setting").is_in(["facility", "nonfacility"])).then("_setting"))
+@cache
+def places_of_service() -> pl.DataFrame:
+    """The place of service table, one row a code: its setting (null where unsettled), first date, and the lists it is on."""
+    policy_of = policy.load("places_of_service")
+    return pl.DataFrame(
+        [
+            {
+                "_pos": code,
+                "p_setting": None if entry["setting"] == "unsettled" else entry["setting"],
+                "p_from": entry.get("from"),
+                "p_hospital": code in policy_of["hospital"],
+                "p_technical": code in policy_of["technical_paid_to_facility"],
+                "p_inpatient": code == policy_of["inpatient"],
+                "p_telehealth": code in policy_of["telehealth"],
+            }
+            for code, entry in policy_of["pos"].items()
+        ],
+        schema={
+            "_pos": pl.String,
+            "p_setting": pl.String,
+            "p_from": pl.Date,
+            "p_hospital": pl.Boolean,
+            "p_technical": pl.Boolean,
+            "p_inpatient": pl.Boolean,
+            "p_telehealth": pl.Boolean,
+        },
+    )
+
+
+def attach_setting(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """`_line_setting` (B2): as stated, else by place of service, else non-facility; null where neither settles it."""
+    stated = pl.when(pl.col("_setting").is_in(["facility", "nonfacility"])).then("_setting")
+    return frame.join(places_of_service().lazy(), on="_pos", how="left", maintain_order="left").with_columns(
+        _line_setting=pl.when(pl.col("_setting").is_not_null())
+        .then(stated)
         .when(pl.col("_pos").is_not_null())
-        .then(pl.col("_pos").replace_strict(by_pos, default=None, return_dtype=pl.String))
+        .then("p_setting")
         .otherwise(pl.lit("nonfacility"))
     )
 
 
-def _pos() -> dict[str, dict[str, str]]:
-    table: dict[str, dict[str, str]] = policy.load("places_of_service")["pos"]
-    return table
-
-
-def _pos_in_force() -> pl.Expr:
-    """The first date of each place of service code; null for those that are older than the schedule."""
-    starts = {code: entry["from"] for code, entry in _pos().items() if "from" in entry}
-    return pl.col("_pos").replace_strict(starts, default=None, return_dtype=pl.Date)
-
-
-def in_places(name: str) -> pl.Expr:
-    """Whether the line's place of service is one of a named list of policy/places_of_service.toml.
-
-    A stated setting wins: a place that it contradicts does not count.
-    """
-    there = pl.col("_pos").is_in(policy.load("places_of_service")[name])
-    return (there & (pl.col("_line_setting") == "facility")).fill_null(value=False)
+def in_places(listed: str) -> pl.Expr:
+    """Whether the line's place of service is on a list (p_hospital …). A stated setting wins: a place it contradicts is not."""
+    return (pl.col(listed) & (pl.col("_line_setting") == "facility")).fill_null(value=False)
 
 
 def reasons() -> dict[str, pl.Expr]:
     """Every reason that a line gives by itself, as an expression that is true where it holds."""
     by_pos = pl.col("_setting").is_null() & pl.col("_pos").is_not_null()
-    unsettled = [code for code, entry in _pos().items() if entry["setting"] == "unsettled"]
-    inpatient = policy.load("places_of_service")["inpatient"]
     anesthesia = pl.col("status") == "J"
-    by_status = {r: pl.col("row_reason") == r for r in policy.reasons() if r in _row_reasons()}
     splits = pl.col("pre_op") + pl.col("intra_op") + pl.col("post_op")
     return {
         "units": pl.col("_units").is_null(),
@@ -58,9 +74,9 @@ def reasons() -> dict[str, pl.Expr]:
         "unknown_participation": pl.col("_participation") == "unknown",
         "too_many_modifiers": pl.col("m_count") > MOST,
         "unknown_setting": pl.col("_setting").is_not_null() & pl.col("_line_setting").is_null(),
-        "unknown_pos": by_pos & ~pl.col("_pos").is_in(list(_pos())),
-        "pos_not_in_force": by_pos & (_pos_in_force() > pl.col("_date")),
-        "pos_unsettled": by_pos & pl.col("_pos").is_in(unsettled),
+        "unknown_pos": by_pos & pl.col("p_hospital").is_null(),
+        "pos_not_in_force": by_pos & (pl.col("p_from") > pl.col("_date")),
+        "pos_unsettled": by_pos & pl.col("p_hospital").is_not_null() & pl.col("p_setting").is_null(),
         "no_place": pl.col("_locality").is_null() & pl.col("_zip").is_null(),
         "unknown_zip": ~pl.col("_zip_known"),
         "ambiguous_zip": pl.col("_zip_spans"),
@@ -71,17 +87,16 @@ def reasons() -> dict[str, pl.Expr]:
         | pl.col("m_53_with_part")
         | (pl.col("m_26_and_tc") & (pl.col("pctc") != "1")),
         "no_qp_factor": pl.col("_qp") & pl.col("_factor").is_null(),
-        **by_status,
+        ROW_REASON: pl.col("row_reason").is_not_null(),
         "anesthesia_modifier": anesthesia & pl.col("m_anesthesia").is_in(["", "conflict"]),
         "anesthesia_base_units": anesthesia & pl.col("_base_units").is_null(),
         "anesthesia_minutes": anesthesia
         & (pl.col("m_anesthesia") != "AD")
         & ~pl.col("_minutes").is_between(1, 1440).fill_null(value=False),
         "anesthesia_factor": anesthesia & pl.col("_anesthesia_factor").is_null(),
-        "technical_in_hospital": pl.col("is_technical") & in_places("technical_paid_to_facility"),
-        "incident_to_in_hospital": pl.col("pctc").is_in(["5", "7"]) & in_places("hospital"),
-        "inpatient_only": (pl.col("pctc") == "8")
-        & ~((pl.col("_pos") == inpatient) & (pl.col("_line_setting") == "facility")).fill_null(value=False),
+        "technical_in_hospital": pl.col("is_technical") & in_places("p_technical"),
+        "incident_to_in_hospital": pl.col("pctc").is_in(["5", "7"]) & in_places("p_hospital"),
+        "inpatient_only": (pl.col("pctc") == "8") & ~in_places("p_inpatient"),
         "by_report": pl.col("m_22") | pl.col("m_by_report"),
         "facility_only_modifier": pl.col("m_facility_only"),
         "sides_conflict": pl.col("m_side") == "conflict",
@@ -111,31 +126,37 @@ def has_cut() -> pl.Expr:
     return pl.any_horizontal("m_fx", "m_fy", "m_ct")
 
 
-def _row_reasons() -> set[str]:
+def first_of(gates: dict[str, pl.Expr]) -> pl.Expr:
+    """The first reason that holds, in the order of policy/reasons.toml; null where none does."""
+    statuses = [code for code in policy.reasons() if code in by_status()]
+    in_order = [ROW_REASON if code == statuses[0] else code for code in policy.reasons() if code not in statuses[1:]]
+    return pl.coalesce(
+        [
+            pl.col("row_reason") if code == ROW_REASON else pl.when(gates[code]).then(because(code))
+            for code in in_order
+            if code in gates
+        ]
+    )
+
+
+def by_status() -> set[str]:
+    """The reasons that a row's status gives; they stand together in the order, and a row has one at most."""
     given = policy.load("statuses")["status"].values()
     return {entry["reason"] for entry in given if "reason" in entry} | {"restricted_without_rvus"}
 
 
-def first_of(gates: dict[str, pl.Expr]) -> pl.Expr:
-    """The first reason that holds, in the order of policy/reasons.toml; null where none does."""
-    in_order = [code for code in policy.reasons() if code in gates]
-    return pl.coalesce([pl.when(gates[code]).then(pl.lit(code)) for code in in_order])
-
-
 def flags() -> dict[str, pl.Expr]:
     """What a line's answer rests on (policy/flags.toml), as far as the line alone tells; true where the flag is raised."""
-    pos = policy.load("places_of_service")
+    settled = policy.load("places_of_service")["telehealth_settled_from"]
     facility = pl.col("_line_setting") == "facility"
     return {
         "release_substituted": pl.col("substituted"),
         "zip_file_substituted": pl.col("_zip_substituted"),
         "qp_default": pl.col("factor_qp").is_not_null() & ~pl.col("_qp"),
-        "telehealth_pos": pl.col("_setting").is_null()
-        & pl.col("_pos").is_in(pos["telehealth"])
-        & (pl.col("_date") < pos["telehealth_settled_from"]),
+        "telehealth_pos": pl.col("_setting").is_null() & pl.col("p_telehealth") & (pl.col("_date") < settled),
         "restricted": pl.col("status") == "R",
         "alone_only": pl.col("status") == "T",
         "na_setting": pl.when(facility).then("na_facility").otherwise("na_nonfacility"),
-        "technical_in_facility": pl.col("is_technical") & facility & ~in_places("technical_paid_to_facility"),
+        "technical_in_facility": pl.col("is_technical") & facility & ~in_places("p_technical"),
         "preventive": pl.col("m_33") | pl.col("m_pt"),
     }

@@ -34,7 +34,7 @@ COLUMNS = {
     "m_56": pl.Boolean,
     "m_78": pl.Boolean,
     "m_66": pl.Boolean,
-    "m_role": pl.String,  # a surgical list
+    "m_role": pl.Int8,  # a surgical list, by its place in ROLE_LISTS
     "m_assistant": pl.Boolean,
     "m_co_surgeon": pl.Boolean,
     "m_as": pl.Boolean,
@@ -97,7 +97,7 @@ def read(text: str) -> dict[str, Any]:
         "m_56": "56" in has,
         "m_78": "78" in has,
         "m_66": "66" in has,
-        "m_role": next((name for name in ROLE_LISTS[1:] if name in lists), "surgeon"),
+        "m_role": next((n for n, name in enumerate(ROLE_LISTS) if name in lists), 0),
         "m_assistant": "assistant" in lists,
         "m_co_surgeon": "co_surgeon" in lists,
         "m_as": "AS" in has,

@@ -4,8 +4,10 @@ import polars as pl
 
 from feecalc import policy
 from feecalc.pricing import fee
+from feecalc.pricing.outcomes import REASON, because
 
 LISTS = {"2": "surgery", "3": "surgery", "4": "imaging", "5": "therapy", "6": "cardiovascular", "7": "ophthalmology"}
+LIST = pl.Enum(["surgery", "imaging", "therapy", "cardiovascular", "ophthalmology"])
 DIAGNOSTIC = ("imaging", "cardiovascular", "ophthalmology")
 
 
@@ -34,8 +36,8 @@ def facts(rows: pl.DataFrame) -> pl.DataFrame:
         .join(bases, on=key, how="left", maintain_order="left")
         .with_columns(
             row_reason=pl.when((pl.col("status") == "R") & ~fee.has_rvus())
-            .then(pl.lit("restricted_without_rvus"))
-            .otherwise(pl.col("status").replace_strict(by_status, default=None, return_dtype=pl.String)),
+            .then(because("restricted_without_rvus"))
+            .otherwise(pl.col("status").replace_strict(by_status, default=None, return_dtype=REASON)),
             list=pl.col("mult_proc").replace_strict(LISTS, default=None, return_dtype=pl.String),
             is_base=pl.col("is_base").fill_null(value=False),
             is_capped=fee.is_capped(),
@@ -49,4 +51,10 @@ def facts(rows: pl.DataFrame) -> pl.DataFrame:
             list=pl.when("is_base").then(pl.lit("surgery")).otherwise("list"),
         )
         .drop("_parts")
+        # Small integers until someone reads them: the gates compare them a million times.
+        .with_columns(
+            pl.col(name).cast(pl.Enum(rows[name].unique().sort()))
+            for name in ("status", "pctc", "global_days", "bilateral", "assistant_surgery", "co_surgery", "team_surgery")
+        )
+        .with_columns(pl.col("list").cast(LIST))
     )

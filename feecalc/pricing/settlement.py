@@ -7,8 +7,9 @@ import polars as pl
 
 from feecalc import policy
 from feecalc.money import half_up
-from feecalc.pricing import shares, together
+from feecalc.pricing import shares
 from feecalc.pricing.fee import limiting_charge, nonparticipating
+from feecalc.pricing.outcomes import outcome
 from feecalc.pricing.shares import PARTICIPATION, WHO
 
 
@@ -17,35 +18,35 @@ def practitioner(frame: pl.LazyFrame) -> pl.LazyFrame:
 
     An assistant line with AS has its 85 percent in it already; those who must accept assignment are always paid in full.
     """
-    who, must_accept, begins = _practitioners()
-    kind = pl.col("_type")
-    exempt = kind.replace_strict(must_accept, default=False, return_dtype=pl.Boolean) | pl.col("m_as")
-    starts = kind.replace_strict(begins, default=None, return_dtype=pl.Date)
+    exempt = pl.col("w_must_accept").fill_null(value=False) | pl.col("m_as")
     nonpar = shares.rule("nonparticipating", PARTICIPATION)
-    own = kind.replace_strict(who, default=None, return_dtype=pl.Int64)
-    return frame.with_columns(
+    own = pl.col("w_share")
+    return frame.join(_practitioners().lazy(), on="_type", how="left", maintain_order="left").with_columns(
         n_who=pl.when(pl.col("m_as") & own.is_not_null()).then(pl.lit(WHO, dtype=pl.Int64)).otherwise(own),
         n_par=pl.when((pl.col("_participation") == "NONPAR") & ~exempt)
         .then(pl.lit(nonpar, dtype=pl.Int64))
         .otherwise(pl.lit(PARTICIPATION, dtype=pl.Int64)),
         _must_accept=exempt,
-        _not_yet=(starts > pl.col("_date")).fill_null(value=False),
+        _not_yet=(pl.col("w_from") > pl.col("_date")).fill_null(value=False),
     )
 
 
 @cache
-def _practitioners() -> tuple[dict[str, int], dict[str, bool], dict[str, object]]:
-    entries = [(kind, entry) for entry in policy.load("practitioners")["practitioner"] for kind in entry["types"]]
-    who = {kind: shares.numerator(Fraction(entry["percent"]) / 100, WHO) for kind, entry in entries}
-    must_accept = {kind: bool(entry["must_accept"]) for kind, entry in entries}
-    begins = {kind: entry["from"] for kind, entry in entries if "from" in entry}
-    return who, must_accept, begins
+def _practitioners() -> pl.DataFrame:
+    """One row a kind of practitioner: `w_share` over WHO, `w_must_accept`, `w_from` (null: always)."""
+    return pl.DataFrame(
+        [
+            (kind, shares.numerator(Fraction(entry["percent"]) / 100, WHO), entry["must_accept"], entry.get("from"))
+            for entry in policy.load("practitioners")["practitioner"]
+            for kind in entry["types"]
+        ],
+        schema={"_type": pl.String, "w_share": pl.Int64, "w_must_accept": pl.Boolean, "w_from": pl.Date},
+        orient="row",
+    )
 
 
 def items(frame: pl.DataFrame) -> pl.DataFrame:
     """The line's amount: the sum of its items, each rounded once (A2); nothing where it is not priced."""
-    outcomes = {code: reason.outcome for code, reason in policy.reasons().items()}
-    outcome = pl.col("_reason").replace_strict(outcomes, default=None, return_dtype=pl.String).fill_null("priced")
     first = shares.paid(pl.col("_first_amount"), pl.col("_first_rank"))
     later = shares.paid(pl.col("_later_amount"), pl.col("_later_rank"))
     by_items = first * pl.col("_first_count") + pl.when(pl.col("_later_count") > 0).then(
@@ -53,7 +54,7 @@ def items(frame: pl.DataFrame) -> pl.DataFrame:
     ).otherwise(0)
     surgical_cut = (pl.col("_first_rank") < shares.RANK) | ((pl.col("_later_count") > 0) & (pl.col("_list") == "surgery"))
     return frame.with_columns(
-        _outcome=outcome,
+        _outcome=outcome(),
         _full=pl.coalesce("_parts_allowed", by_items),
         _nonpar_unit=nonparticipating(pl.col("_unit")),
         _limiting=limiting_charge(pl.col("_unit")),
@@ -134,9 +135,7 @@ def _deductible(frame: pl.DataFrame) -> pl.DataFrame:
     if not frame.select(open_one.any()).item():
         return frame.with_columns(_deductible=pl.when(pl.col("_allowed").is_not_null()).then(pl.lit(0, dtype=pl.Int64)))
     subject = pl.when(pl.col("m_33") | pl.col("m_pt")).then(0).otherwise(pl.col("_allowed").fill_null(0))
-    lines = together.days(frame.select("_row", *together.DAY, "_order", "_open_deductible", subject=subject)).sort(
-        "_day", "_order", "_row"
-    )
+    lines = frame.select("_row", "_day", "_order", "_open_deductible", subject=subject).sort("_day", "_order", "_row")
     taken = lines.select(
         "_row",
         _deductible=(

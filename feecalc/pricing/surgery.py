@@ -6,7 +6,8 @@ Sources: CMS record layout of the relative value files (BILAT SURG, PRE/INTRA/PO
 import polars as pl
 
 from feecalc import policy
-from feecalc.pricing import fee, shares, together
+from feecalc.pricing import fee, modifiers, shares, together
+from feecalc.pricing.outcomes import because
 from feecalc.pricing.shares import BILATERAL, RANK, SPLIT
 
 LIST = [*together.DAY, "_role"]  # surgeon, assistant and co-surgeon lines are ranked apart
@@ -46,7 +47,7 @@ def line_shares(frame: pl.LazyFrame) -> pl.LazyFrame:
         .cast(pl.Int64),
         _list=pl.when(~stays_out).then("list"),
         # A status T line is paid only beside none of the others (C2), so it never takes a place from them.
-        _role=pl.when(pl.col("status") == "T").then(pl.lit("status T ") + pl.col("m_role")).otherwise("m_role"),
+        _role=pl.col("m_role") + pl.when(pl.col("status") == "T").then(len(modifiers.ROLE_LISTS)).otherwise(0),
         _ghost=pl.col("_ghost") & (pl.col("status") != "T"),
     ).with_columns(
         _first_amount="_unit",
@@ -111,7 +112,7 @@ def pair_sides(frame: pl.DataFrame) -> pl.DataFrame:
             n_side=pl.when(second & (pl.col("_pair_rule") == "1"))
             .then(pl.lit(shares.rule("bilateral_second_side", BILATERAL)))
             .otherwise("n_side"),
-            _reason=pl.when(included & pl.col("_reason").is_null()).then(pl.lit("second_side_included")).otherwise("_reason"),
+            _reason=pl.when(included & pl.col("_reason").is_null()).then(because("second_side_included")).otherwise("_reason"),
             _ghost=pl.col("_ghost") & ~included,
             _two_sided=pl.col("_pair").is_not_null(),
             # Both in full are two items like any others; the pair matters no more.
@@ -165,7 +166,7 @@ def endoscopy_families(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     )
     frame = frame.join(conflicts, on=family, how="left", maintain_order="left").with_columns(
         _reason=pl.when(member & pl.col("_conflict") & pl.col("_reason").is_null())
-        .then(pl.lit("endoscopy_modifier"))
+        .then(because("endoscopy_modifier"))
         .otherwise("_reason"),
         _ghost=pl.col("_ghost") & ~(member & pl.col("_conflict")).fill_null(value=False),
     )
@@ -204,9 +205,9 @@ def endoscopy_families(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     return frame.with_columns(
         _family_mode=here & ~unknown,
         _reason=pl.when(free & unknown)
-        .then(pl.lit("endoscopy_base"))
+        .then(because("endoscopy_base"))
         .when(free & nothing)
-        .then(pl.lit("endoscopy_base_included"))
+        .then(because("endoscopy_base_included"))
         .otherwise("_reason"),
         _ghost=pl.col("_ghost") & ~unknown,
         **{f"_{n}": pl.coalesce(f"f_{n}", f"_{n}") for n in ("first_amount", "first_count", "later_amount", "later_count")},
@@ -242,11 +243,9 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
         return frame
     share = pl.col("n_side") * pl.col("n_split") * pl.col("n_role")
     in_all = pl.col("_first_amount") * pl.col("_first_count") + pl.col("_later_amount") * pl.col("_later_count")
-    numbered = together.days(
-        listed.select(
-            "_row", *together.DAY, "_order", "_role", "family", "_family_mode", "_pair", "_is_second", "_items",
-            alone=pl.col("_first_amount") * share, whole=in_all * share,
-        )
+    numbered = listed.select(
+        "_row", "_day", "_order", "_role", "family", "_family_mode", "_pair", "_is_second", "_items",
+        alone=pl.col("_first_amount") * share, whole=in_all * share,
     )  # fmt: skip
     # A pair is one item by its total; both its lines are worth the first line's amount times its shares.
     pair_total = numbered.filter(pl.col("_pair").is_not_null()).group_by("_pair").agg(pl.col("alone").sum().alias("total"))
@@ -286,7 +285,7 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
     one_rank = pl.when(first).then(pl.lit(RANK)).otherwise(pl.lit(later))
     frame = frame.with_columns(
         _reason=pl.when(too_far & (pl.col("_reason").is_null() | (pl.col("_reason") == "endoscopy_base_included")))
-        .then(pl.lit("sixth_procedure"))
+        .then(because("sixth_procedure"))
         .otherwise("_reason"),
         _first_rank=pl.when(placed & as_one).then(one_rank).otherwise("_first_rank"),
         _later_rank=pl.when(placed & as_one).then(one_rank).when(placed).then(pl.lit(later)).otherwise("_later_rank"),

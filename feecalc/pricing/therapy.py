@@ -15,8 +15,8 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
     listed = frame.filter(therapy)
     if listed.is_empty():
         return frame
-    items = together.days(listed.select("_row", *together.DAY, "_order", key="pe_nonfacility", tie="_fee", count="_items"))
-    leaders = together.in_order(items).unique("_day", keep="first", maintain_order=True).select("_row", _leads=pl.lit(1))
+    items = listed.select("_row", "_day", "_order", key="pe_nonfacility", tie="_fee", count="_items")
+    leaders = together.leaders(items)
     leads = pl.col("_leads").fill_null(0)
     return (
         frame.join(leaders, on="_row", how="left", maintain_order="left")

@@ -2,29 +2,52 @@
 
 import polars as pl
 
-from feecalc import policy
+from feecalc.pricing.outcomes import because, cannot_be_priced
 
 DAY = ["_claim", "_date"]
 
 
-def days(items: pl.DataFrame) -> pl.DataFrame:
+def number_days(frame: pl.DataFrame) -> pl.DataFrame:
     """Add `_day`, a number for each claim and date; a line without a claim is a day of its own."""
-    keyed = items.with_columns(_alone=pl.when(pl.col("_claim").is_null()).then("_row"))
+    if frame["_claim"].null_count() == frame.height:
+        return frame.with_columns(_day=pl.col("_row"))
+    starts = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in DAY) | pl.col("_claim").is_null()
+    runs = frame.select("_row", *DAY, _start=starts).with_columns(_day=pl.col("_start").cum_sum().cast(pl.UInt32))
+    # Files hold the lines of a claim together as a rule; then a run of lines is a day, and nothing need be looked up.
+    if not runs.filter("_start", pl.col("_claim").is_not_null()).select(pl.struct(DAY).is_duplicated().any()).item():
+        return frame.with_columns(runs["_day"])
+    keyed = frame.select("_row", *DAY, _alone=pl.when(pl.col("_claim").is_null()).then("_row"))
     numbers = keyed.select(*DAY, "_alone").unique().with_row_index("_day")
-    return keyed.join(numbers, on=[*DAY, "_alone"], how="left", nulls_equal=True, maintain_order="left").drop("_alone")
+    days = keyed.join(numbers, on=[*DAY, "_alone"], how="left", nulls_equal=True, maintain_order="left")["_day"]
+    return frame.with_columns(days)
 
 
 def in_order(items: pl.DataFrame, *apart: str) -> pl.DataFrame:
-    """Items sorted within each day (and each value of the columns `apart`), first place first, with the places before each.
+    """Items in the order of their day's list, with `_before`, how many places of the list are taken before each.
 
-    `items` has `_day`, `key`, `tie`, `_order`, `_row` and `count`, the places that an item takes. The highest `key` comes
-    first, then the highest `tie`, then the first line. Adds `_before`, how many places of its list are taken before it.
+    `items` has `_day`, `key`, `tie`, `_order`, `_row` and `count`, the places that an item takes; `apart` names columns that
+    make lists of their own. The highest `key` comes first, then the highest `tie`, then the first line.
     """
     group = ["_day", *apart]
+    several = pl.struct(group).is_duplicated() if apart else pl.col("_day").is_duplicated()
+    marked = items.with_columns(_several=several)
+    alone = marked.filter(~pl.col("_several")).with_columns(_before=pl.lit(0, dtype=pl.Int64))
     down = [*([False] * len(group)), True, True, False, False]
-    return items.sort(*group, "key", "tie", "_order", "_row", descending=down).with_columns(
-        _before=(pl.col("count").cum_sum() - pl.col("count")).over(group, mapping_strategy="group_to_rows")
+    ranked = (
+        marked.filter("_several")
+        .sort(*group, "key", "tie", "_order", "_row", descending=down)
+        .with_columns(_taken=pl.col("count").cum_sum() - pl.col("count"))
+        .with_columns(_new=pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in group).fill_null(value=True))
+        # Counts only grow, so the count at the head of a list, carried forward, is the largest so far.
+        .with_columns(_before=(pl.col("_taken") - pl.when("_new").then("_taken").forward_fill()).cast(pl.Int64))
+        .drop("_taken", "_new")
     )
+    return pl.concat([alone, ranked]).drop("_several")
+
+
+def leaders(items: pl.DataFrame, *apart: str) -> pl.DataFrame:
+    """The line that comes first in each list, with `_leads` 1: its first unit is paid in full."""
+    return in_order(items, *apart).filter(pl.col("_before") == 0).select("_row", _leads=pl.lit(1, dtype=pl.Int64))
 
 
 def flag_uncertain(frame: pl.DataFrame, listed: pl.Expr, lists: pl.Expr) -> pl.DataFrame:
@@ -32,8 +55,7 @@ def flag_uncertain(frame: pl.DataFrame, listed: pl.Expr, lists: pl.Expr) -> pl.D
 
     `listed` tells which lines would belong to a list if they were priced, `lists` which one.
     """
-    unsettled = [code for code, reason in policy.reasons().items() if reason.outcome == "cannot_price"]
-    left = listed & pl.col("_reason").is_in(unsettled) & ~pl.col("_ghost") & pl.col("_claim").is_not_null()
+    left = listed & cannot_be_priced() & ~pl.col("_ghost") & pl.col("_claim").is_not_null()
     gone = frame.filter(left).select(*DAY, _left=lists).unique()
     if gone.is_empty():
         return frame
@@ -51,22 +73,21 @@ def status_t(frame: pl.DataFrame) -> pl.DataFrame:
     waiting = frame.filter(waits).select(DAY).unique()
     if waiting.is_empty():
         return frame
-    unsettled = [code for code, reason in policy.reasons().items() if reason.outcome == "cannot_price"]
     beside = (
         frame.join(waiting, on=DAY, how="semi", nulls_equal=True)
         .group_by(DAY)
         .agg(
             _beside_priced=(pl.col("_reason").is_null() & pl.col("status").is_in(["A", "R"])).any(),
-            _beside_unsettled=pl.col("_reason").is_in(unsettled).any(),
+            _beside_unsettled=cannot_be_priced().any(),
         )
     )
     return (
         frame.join(beside, on=DAY, how="left", nulls_equal=True, maintain_order="left")
         .with_columns(
             _reason=pl.when(waits & pl.col("_beside_priced"))
-            .then(pl.lit("status_t_with_others"))
+            .then(because("status_t_with_others"))
             .when(waits & pl.col("_beside_unsettled"))
-            .then(pl.lit("status_t_uncertain"))
+            .then(because("status_t_uncertain"))
             .otherwise("_reason")
         )
         .drop("_beside_priced", "_beside_unsettled")

@@ -1,0 +1,34 @@
+"""Outcomes and their reasons while lines are worked out: an enumeration, in the order in which the rules decide."""
+
+import polars as pl
+
+from feecalc import policy
+
+REASON = pl.Enum(list(policy.reasons()))
+OUTCOME = pl.Enum(["priced", "zero", "cannot_price"])
+
+
+def because(code: str) -> pl.Expr:
+    """A reason of policy/reasons.toml, for a line that has none yet."""
+    return pl.lit(code, dtype=REASON)
+
+
+def ending_in(outcome: str) -> list[str]:
+    """The reasons that lead to an outcome."""
+    return [code for code, reason in policy.reasons().items() if reason.outcome == outcome]
+
+
+def cannot_be_priced() -> pl.Expr:
+    """Whether the line has no public amount."""
+    return pl.col("_reason").is_in(pl.Series(ending_in("cannot_price"), dtype=REASON).implode()).fill_null(value=False)
+
+
+def outcome() -> pl.Expr:
+    """Exactly one outcome a line."""
+    return (
+        pl.when(pl.col("_reason").is_null())
+        .then(pl.lit("priced", dtype=OUTCOME))
+        .when(cannot_be_priced())
+        .then(pl.lit("cannot_price", dtype=OUTCOME))
+        .otherwise(pl.lit("zero", dtype=OUTCOME))
+    )
