@@ -162,20 +162,19 @@ def _by_extension(schedule: Schedule, release: str, on: date, zip5: str, extensi
     return replace(answer, substituted=substituted)
 
 
-def attach(lines: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
+def attach(lines: pl.LazyFrame, tables: Tables, with_zips: bool) -> pl.LazyFrame:
     """Give each line its `_mac` and `_locality`: as stated, else by `_zip` and the day's ZIP file. Grain as before.
 
-    Adds `_zip_known`, `_zip_spans` and `_zip_substituted` (Boolean, null where no ZIP was used).
+    `with_zips` tells whether any line has a ZIP at all: most files name the locality, and need no look-up. Adds `_zip_known`,
+    `_zip_spans` and `_zip_substituted` (Boolean, null where no ZIP was used).
     """
+    placed = lines.with_columns(_mac=pl.coalesce("_mac_of_locality", "_mac"))
+    if not with_zips:
+        none = pl.lit(None, dtype=pl.Boolean)
+        return placed.with_columns(_zip_known=none, _zip_spans=none, _zip_substituted=none)
     used = pl.col("_locality").is_null() & pl.col("_zip").is_not_null()
-    whole = pl.col("_locality").str.contains("-", literal=True)  # MAC and locality in one column
-    national = pl.col("_locality") == NATIONAL
     return (
-        lines.with_columns(
-            _mac=pl.when(national).then(pl.lit("")).when(whole).then(pl.col("_locality").str.slice(0, 5)).otherwise("_mac"),
-            _locality=pl.when(whole).then(pl.col("_locality").str.slice(6)).otherwise("_locality"),
-        )
-        .join(
+        placed.join(
             tables.zips.lazy().with_columns(_zip_known=pl.lit(value=True)),
             left_on=["zip_file", "_zip"],
             right_on=["zip_file", "zip"],
@@ -189,5 +188,5 @@ def attach(lines: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
             _zip_spans=pl.when(used).then("plus_four"),
             _zip_substituted=pl.when(used).then("zip_substituted"),
         )
-        .drop("zip_file", "zip_mac", "zip_locality", "plus_four", "zip_substituted")
+        .drop("zip_mac", "zip_locality", "plus_four")
     )

@@ -13,6 +13,13 @@ from feecalc.pricing.shares import CUT, RANK
 # What is kept of a line's parts, for its explanation: cents, counts of units, and the cut over CUT cubed.
 PARTS = ("_tc", "_tc_cap", "_pc", "_parts_allowed", "_whole_count", "_tc_full", "_pc_full", "_cut_share")
 
+# What is read of a line.
+READ = (
+    "_row", "_day", "_order", "_date", "_list", "_code", "_row_modifier", "pctc", "has_parts", "m_fx", "m_fy", "m_ct",
+    "release", "_line_setting", "_factor", "gpci_work", "gpci_pe", "gpci_mp", "_fee", "_cap", "_unit", "_items",
+    "n_side", "n_split", "n_role", "n_who", "n_par", "_first_count", "_first_rank", "_later_count", "_later_rank",
+)  # fmt: skip
+
 TECHNICAL_RULE = {
     "imaging": "imaging_technical",
     "cardiovascular": "cardiovascular_technical",
@@ -31,7 +38,7 @@ def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
         none = dict.fromkeys(PARTS, pl.lit(None, dtype=pl.Int64))
         return frame.with_columns(**none, _flag_reduced_part=pl.lit(value=False))
     frame = _global_tests(frame)
-    lines = _with_parts(frame.filter(here), rows)
+    lines = _with_parts(together.pick(frame, here, *READ), rows)
     has_technical, has_professional = pl.col("_tc").is_not_null(), pl.col("_pc").is_not_null()
     listed = pl.col("_list").is_in(DIAGNOSTIC)
     own = pl.col("n_side") * pl.col("n_split") * pl.col("n_role")
@@ -86,9 +93,7 @@ def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
         _cut_share=cut,
         _flag_reduced_part=(split & reduced).fill_null(value=False),
     )
-    frame = frame.join(priced, on="_row", how="left", maintain_order="left").with_columns(
-        pl.col("_flag_reduced_part").fill_null(value=False)
-    )
+    frame = together.put(frame, priced).with_columns(pl.col("_flag_reduced_part").fill_null(value=False))
     return together.flag_uncertain(frame, pl.col("list").is_in(DIAGNOSTIC) & _takes_part(), pl.col("list"))
 
 

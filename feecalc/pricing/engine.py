@@ -53,11 +53,12 @@ def price_lazily(claim_lines: pl.LazyFrame, rules: Rules, explain: bool = False)
 def work_out(claim_lines: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """The same with every intermediate column, money in cents, in input order: what explanations are made from."""
     read = lines.read(claim_lines)
+    with_zips = read["_zip"].null_count() < read.height
     texts = modifiers.table(read["mods"].unique())
     alone: list[Callable[[pl.LazyFrame], pl.LazyFrame]] = [
         lambda f: f.join(texts.lazy(), on="mods", how="left", maintain_order="left"),
         lambda f: attach_date(f, rules.tables),
-        lambda f: locality.attach(f, rules.tables),
+        lambda f: locality.attach(f, rules.tables, with_zips),
         lambda f: attach_place(f, rules.tables),
         lambda f: attach_row(f, rules),
         settlement.practitioner,
@@ -179,13 +180,13 @@ def flags(worked: pl.DataFrame) -> pl.Series:
     """
     about_the_answer = {"release_substituted", "zip_file_substituted", "rank_uncertain"}
     names = list(policy.load("flags")["flag"])
-    raised = pl.sum_horizontal(
-        (pl.col(f"_flag_{name}") & (pl.lit(value=True) if name in about_the_answer else pl.col("_reason").is_null())).cast(
-            pl.UInt32
-        )
-        * (1 << bit)
+    bits = {
+        name: pl.when(f"_flag_{name}").then(pl.lit(1 << bit, dtype=pl.UInt32)).otherwise(pl.lit(0, dtype=pl.UInt32))
         for bit, name in enumerate(names)
-    )
+    }
+    always = pl.sum_horizontal(bits[name] for name in names if name in about_the_answer)
+    of_amounts = pl.sum_horizontal(bits[name] for name in names if name not in about_the_answer)
+    raised = always + pl.when(pl.col("_reason").is_null()).then(of_amounts).otherwise(0)
     sets = worked.select(raised.alias("flags"))["flags"]
     values = sets.unique()
     texts = [" ".join(name for bit, name in enumerate(names) if value >> bit & 1) for value in values]

@@ -91,6 +91,7 @@ def read(lines: pl.DataFrame) -> pl.DataFrame:
             distinct.clean("setting", _setting).rename("_setting"),
             distinct.clean("mac", lambda value: value.zfill(5)).rename("_mac"),
             distinct.clean("locality", _locality).rename("_locality"),
+            distinct.clean("locality", _mac_of).rename("_mac_of_locality"),
             distinct.clean("zip", lambda value: value[:5].zfill(5)).rename("_zip"),
             distinct.clean("provider_type", lambda value: value).fill_null("PHYSICIAN").rename("_type"),
             distinct.clean("participation", _participation).fill_null("PAR").rename("_participation"),
@@ -99,17 +100,18 @@ def read(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 class _Distinct:
-    """Cleans a text column by its distinct values: a claims file has millions of lines and few different codes."""
+    """Cleans text columns by their distinct values: a claims file has millions of lines and few different codes."""
 
     def __init__(self, lines: pl.DataFrame) -> None:
-        self.lines = lines
+        self.lines = lines.select(pl.col(name).cast(pl.String) for name in CLEANED if name in lines.columns)
+        found = self.lines.select(pl.all().unique().implode())  # all columns at once, on every core
+        self.values = {name: found[name][0] if lines.height else pl.Series(dtype=pl.String) for name in self.lines.columns}
 
-    def clean(self, name: str, rule: Callable[[str], str]) -> pl.Series:
+    def clean(self, name: str, rule: Callable[[str], str | None]) -> pl.Series:
         """The column as upper-case, trimmed text, each distinct value passed through `rule`; null where blank or absent."""
-        if name not in self.lines.columns:
+        if name not in self.values:
             return pl.Series(name, [None], dtype=pl.String).new_from_index(0, self.lines.height)
-        column = self.lines[name].cast(pl.String)
-        values = column.unique()
+        column, values = self.lines[name], self.values[name]
         cleaned = [
             rule(stripped) if value is not None and (stripped := value.replace("\u00a0", " ").strip().upper()) else None
             for value in values
@@ -117,6 +119,9 @@ class _Distinct:
         if cleaned == values.to_list():
             return column
         return column.replace_strict(values, pl.Series(cleaned, dtype=pl.String), return_dtype=pl.String)
+
+
+CLEANED = ("hcpcs", "modifiers", "pos", "setting", "mac", "locality", "zip", "provider_type", "participation")
 
 
 def _code(value: str) -> str:
@@ -136,8 +141,20 @@ def _locality(value: str) -> str:
     """`00`, or `10112-00` whole, or `national`."""
     if value.lower() == NATIONAL:
         return NATIONAL
+    return _parted(value)[1].zfill(2)
+
+
+def _mac_of(value: str) -> str | None:
+    """The MAC in a locality of the form `10112-00`; blank for the national place; None where the locality names none."""
+    if value.lower() == NATIONAL:
+        return ""
+    mac = _parted(value)[0]
+    return mac.zfill(5) if mac else None
+
+
+def _parted(value: str) -> tuple[str, str]:
     mac, dash, locality = value.replace(" ", "-").partition("-")
-    return f"{mac.zfill(5)}-{locality.zfill(2)}" if dash else value.zfill(2)
+    return (mac, locality) if dash else ("", value)
 
 
 def _participation(value: str) -> str:

@@ -7,7 +7,7 @@ import polars as pl
 
 from feecalc import policy
 from feecalc.money import half_up
-from feecalc.pricing import shares
+from feecalc.pricing import shares, together
 from feecalc.pricing.fee import limiting_charge, nonparticipating
 from feecalc.pricing.outcomes import outcome
 from feecalc.pricing.shares import PARTICIPATION, WHO
@@ -145,6 +145,4 @@ def _deductible(frame: pl.DataFrame) -> pl.DataFrame:
         .clip(lower_bound=0)
         .clip(upper_bound=pl.col("subject")),
     )
-    return frame.join(taken, on="_row", how="left", maintain_order="left").with_columns(
-        _deductible=pl.when(pl.col("_allowed").is_not_null()).then("_deductible")
-    )
+    return together.put(frame, taken).with_columns(_deductible=pl.when(pl.col("_allowed").is_not_null()).then("_deductible"))

@@ -10,6 +10,7 @@ import polars as pl
 
 from feecalc import policy
 from feecalc.errors import LayoutError
+from feecalc.money import half_up
 
 BILATERAL = 2  # 150 %, 50 %
 SPLIT = 100  # the file's own percentages, two decimals
@@ -46,8 +47,9 @@ def paid(cents: pl.Expr, rank: pl.Expr | int = RANK, cut: pl.Expr | None = None)
 
     `rank` is a numerator over RANK; `cut` one over CUT cubed.
     """
-    product = cents.cast(pl.Int128) * line_share() * rank
-    one = LINE * RANK
-    if cut is not None:
-        product, one = product * cut, one * CUT**3
+    one = LINE * RANK  # 1.6e9: an amount of up to 30 million dollars keeps the product inside 64 bits
+    if cut is None:
+        return half_up(cents.cast(pl.Int64) * line_share() * rank, one)
+    product = cents.cast(pl.Int128) * line_share() * rank * cut
+    one *= CUT**3
     return ((product + one // 2) // one).cast(pl.Int64)

@@ -107,7 +107,7 @@ def pair_sides(frame: pl.DataFrame) -> pl.DataFrame:
     second = pl.col("_is_second").fill_null(value=False)
     included = second & pl.col("_pair_rule").is_in(["0", "2"])
     return (
-        frame.join(long, on="_row", how="left", maintain_order="left")
+        together.put(frame, long)
         .with_columns(
             n_side=pl.when(second & (pl.col("_pair_rule") == "1"))
             .then(pl.lit(shares.rule("bilateral_second_side", BILATERAL)))
@@ -147,10 +147,7 @@ def endoscopy_families(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     Adds `_family_mode`, true on the lines of such a family; their amounts are set, and `rank` ranks the family as one item.
     """
     member = pl.col("family").is_not_null() & (pl.col("_reason").is_null() | pl.col("_ghost")) & ~pl.col("m_new_or_staged")
-    members = frame.filter(member & pl.col("_claim").is_not_null())
     family = [*together.DAY, "family"]
-    if members.is_empty() or not members.select(pl.struct(family).is_duplicated().any()).item():
-        return frame.with_columns(_family_mode=pl.lit(value=False))
     no_rule = (
         pl.col("_one_item")
         | pl.col("_two_sided")
@@ -158,20 +155,32 @@ def endoscopy_families(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
         | (pl.col("m_split") != "")
         | pl.col("m_78")
     )
+    members = together.pick(frame, member & pl.col("_claim").is_not_null(), "_row", *family, "_code", no_rule=no_rule)
+    if members.is_empty() or not members.select(pl.struct(family).is_duplicated().any()).item():
+        return frame.with_columns(_family_mode=pl.lit(value=False))
     conflicts = (
         members.group_by(family)
-        .agg(pl.col("_code").n_unique().alias("codes"), no_rule.any().alias("no_rule"))
+        .agg(pl.col("_code").n_unique().alias("codes"), pl.col("no_rule").any())
         .filter(pl.col("codes") > 1, pl.col("no_rule"))
-        .select(*family, _conflict=pl.lit(value=True))
     )
-    frame = frame.join(conflicts, on=family, how="left", maintain_order="left").with_columns(
-        _reason=pl.when(member & pl.col("_conflict") & pl.col("_reason").is_null())
-        .then(because("endoscopy_modifier"))
-        .otherwise("_reason"),
-        _ghost=pl.col("_ghost") & ~(member & pl.col("_conflict")).fill_null(value=False),
-    )
-    frame = frame.drop("_conflict")
-    listed = frame.filter(member & (pl.col("_list") == "surgery") & pl.col("_claim").is_not_null())
+    if conflicts.height:
+        refused = members.join(conflicts, on=family, how="semi").select("_row", _conflict=pl.lit(value=True))
+        conflict = pl.col("_conflict").fill_null(value=False)
+        frame = (
+            together.put(frame, refused)
+            .with_columns(
+                _reason=pl.when(conflict & pl.col("_reason").is_null())
+                .then(because("endoscopy_modifier"))
+                .otherwise("_reason"),
+                _ghost=pl.col("_ghost") & ~conflict,
+            )
+            .drop("_conflict")
+        )
+    listed = together.pick(
+        frame, member & (pl.col("_list") == "surgery") & pl.col("_claim").is_not_null(),
+        "_row", *LIST, "family", "_code", "_order", "_unit", "_items", "n_role",
+        "release", "_line_setting", "_factor", "gpci_work", "gpci_pe", "gpci_mp",
+    )  # fmt: skip
     together_in = listed.group_by(*LIST, "family").agg(pl.col("_code").n_unique().alias("codes")).filter(pl.col("codes") > 1)
     lines = listed.join(together_in.drop("codes"), on=[*LIST, "family"], how="semi")
     if lines.is_empty():
@@ -195,7 +204,7 @@ def endoscopy_families(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
         f_later_amount=difference,
         f_later_count=pl.when(leads).then(pl.col("_items") - 1).otherwise(0),
     )
-    frame = frame.join(amounts, on="_row", how="left", maintain_order="left")
+    frame = together.put(frame, amounts)
     here = pl.col("f_first_count").is_not_null()
     unknown = here & pl.col("f_base").is_null()
     nothing = here & (
@@ -238,15 +247,14 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
         | pl.col("_ghost")
         | (pl.col("_family_mode") & (pl.col("_reason") == "endoscopy_base_included"))
     )
-    listed = frame.filter(ranked)
-    if listed.is_empty():
-        return frame
     share = pl.col("n_side") * pl.col("n_split") * pl.col("n_role")
     in_all = pl.col("_first_amount") * pl.col("_first_count") + pl.col("_later_amount") * pl.col("_later_count")
-    numbered = listed.select(
-        "_row", "_day", "_order", "_role", "family", "_family_mode", "_pair", "_is_second", "_items",
+    numbered = together.pick(
+        frame, ranked, "_row", "_day", "_order", "_role", "family", "_family_mode", "_pair", "_is_second", "_items",
         alone=pl.col("_first_amount") * share, whole=in_all * share,
     )  # fmt: skip
+    if numbered.is_empty():
+        return frame
     # A pair is one item by its total; both its lines are worth the first line's amount times its shares.
     pair_total = numbered.filter(pl.col("_pair").is_not_null()).group_by("_pair").agg(pl.col("alone").sum().alias("total"))
     single = (
@@ -276,7 +284,7 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
             numbered.filter("_family_mode").join(by_family, on=["_day", "_role", "family"]).select("_row", "_before", "count"),
         ]
     )
-    frame = frame.join(found, on="_row", how="left", maintain_order="left")
+    frame = together.put(frame, found)
     placed = pl.col("_before").is_not_null()
     first = placed & (pl.col("_before") == 0)
     as_one = pl.col("_family_mode") | pl.col("_is_second")

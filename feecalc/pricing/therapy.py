@@ -12,14 +12,15 @@ from feecalc.pricing import together
 def rank(frame: pl.DataFrame) -> pl.DataFrame:
     """Pay one unit of the day's therapy in full and the others at the reduced amount."""
     therapy = (pl.col("_list") == "therapy") & pl.col("_reason").is_null()
-    listed = frame.filter(therapy)
-    if listed.is_empty():
+    items = together.pick(
+        frame, therapy, "_row", "_day", "_order", key=pl.col("pe_nonfacility"), tie=pl.col("_fee"), count=pl.col("_items")
+    )
+    if items.is_empty():
         return frame
-    items = listed.select("_row", "_day", "_order", key="pe_nonfacility", tie="_fee", count="_items")
     leaders = together.leaders(items)
     leads = pl.col("_leads").fill_null(0)
     return (
-        frame.join(leaders, on="_row", how="left", maintain_order="left")
+        together.put(frame, leaders)
         .with_columns(
             _first_count=pl.when(therapy).then(leads).otherwise("_first_count"),
             _later_count=pl.when(therapy).then(pl.col("_items") - leads).otherwise("_later_count"),

@@ -45,9 +45,51 @@ def in_order(items: pl.DataFrame, *apart: str) -> pl.DataFrame:
     return pl.concat([alone, ranked]).drop("_several")
 
 
+def pick(frame: pl.DataFrame, which: pl.Expr, *columns: str | pl.Expr, **named: pl.Expr | str) -> pl.DataFrame:
+    """Some columns of some lines. The frame is wide, and a filter of all of it would copy what nobody reads."""
+    return frame.lazy().filter(which).select(*columns, **named).collect(engine="in-memory")
+
+
+def put(frame: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Lay the columns of `found` beside the lines that its `_row` names, null beside the others.
+
+    Lines stand at the place that their `_row` counts, so nothing need be looked up; a join would copy the whole frame.
+    """
+    places = found["_row"]
+    columns = []
+    for name in found.columns:
+        if name != "_row":
+            column = pl.Series(name, [None], dtype=found.schema[name]).new_from_index(0, frame.height)
+            columns.append(column.scatter(places, found[name]) if found.height else column)
+    return frame.with_columns(columns)
+
+
 def leaders(items: pl.DataFrame, *apart: str) -> pl.DataFrame:
     """The line that comes first in each list, with `_leads` 1: its first unit is paid in full."""
-    return in_order(items, *apart).filter(pl.col("_before") == 0).select("_row", _leads=pl.lit(1, dtype=pl.Int64))
+    packed = _packed(items)
+    if packed is None:
+        first = in_order(items, *apart).filter(pl.col("_before") == 0)
+    else:
+        first = items.filter(packed == packed.max().over("_day", *apart))
+    return first.select("_row", _leads=pl.lit(1, dtype=pl.Int64))
+
+
+def _packed(items: pl.DataFrame) -> pl.Expr | None:
+    """Key, tie and line as one number that is the larger the earlier its place; None where they do not fit one."""
+    columns = ("key", "tie", "_order", "_row")
+    low, high = items.select(pl.min(*columns)).row(0), items.select(pl.max(*columns)).row(0)
+    spans = [int(h) - int(least) + 1 for least, h in zip(low, high, strict=True)] if items.height else [1]
+    room = 1
+    for span in spans:
+        room *= span
+    if room >= 2**62 or not items.height:
+        return None
+    packed = pl.lit(0, dtype=pl.Int64)
+    for name, least, most, span in zip(columns, low, high, spans, strict=True):
+        value = pl.col(name).cast(pl.Int64)
+        from_end = value - int(least) if name in ("key", "tie") else int(most) - value
+        packed = packed * span + from_end
+    return packed
 
 
 def flag_uncertain(frame: pl.DataFrame, listed: pl.Expr, lists: pl.Expr) -> pl.DataFrame:
