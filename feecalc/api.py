@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import cache, cached_property
 from typing import Any, TypedDict, Unpack, overload
 
@@ -23,8 +23,8 @@ from feecalc import locality, policy
 from feecalc.errors import InputError
 from feecalc.locality import NATIONWIDE, Answer, Place
 from feecalc.money import FACTOR_SCALE, decimals, dollars, to_cents
-from feecalc.pricing import engine, explain, fee
-from feecalc.pricing.lines import MOST_UNITS
+from feecalc.pricing import engine, explain, fee, outcomes, rows
+from feecalc.pricing.lines import MOST_UNITS, codes_of
 from feecalc.pricing.shares import PARTICIPATION
 from feecalc.quote import Day, Quote
 from feecalc.schedule import NATIONAL, Release, Schedule
@@ -45,6 +45,8 @@ SCHEDULE_AMOUNTS = (
 SCHEDULE_KEYS = ("release", "mac", "locality", "hcpcs", "modifier", "status")
 SCHEDULE_COLUMNS = (*SCHEDULE_KEYS, *SCHEDULE_AMOUNTS)
 
+
+FEW_LINES = 2_000  # up to so many, a price looks only at the codes that they have
 
 # The columns of the lines that the API makes itself, with their types.
 LINE_SCHEMA = {
@@ -291,7 +293,13 @@ class OpenSchedule:
         """
         if isinstance(lines, pl.LazyFrame):
             return engine.price_lazily(lines, self.rules, explain)
-        return engine.price(lines, self.rules, explain)
+        return engine.price(lines, self._rules_for(lines), explain)
+
+    def _rules_for(self, lines: pl.DataFrame) -> engine.Rules:
+        """The rules over what a frame needs: a few lines have few codes, a file has most."""
+        if lines.height > FEW_LINES or "hcpcs" not in lines.columns:
+            return self.rules
+        return engine.Rules(self.schedule.tables(codes=codes_of(lines), zips="zip" in lines.columns))
 
     @cached_property
     def rules(self) -> engine.Rules:
@@ -310,29 +318,49 @@ class OpenSchedule:
 
         `modifier` is 26, TC, 53 or blank. Where the locality or code is missing from a release, its amounts are null.
         """
-        releases = [self.schedule.releases[name] for name in self.schedule.priceable()]
-        lines = [_line(hcpcs, modifier, place, setting, r.effective, qp) for r in releases]
-        worked = self._work_out(lines, [r.name for r in releases], [hcpcs])
-        return worked.select(
-            "release",
-            pl.col("_date").alias("effective"),
-            pl.col("_outcome").alias("outcome"),
-            dollars(pl.col("_fee")).alias("fee"),
-            dollars(pl.col("_allowed")).alias("allowed"),
+        names = self.schedule.priceable()
+        releases = pl.DataFrame(
+            [(n, r.effective, self.factor(r, qp)) for n in names for r in [self.schedule.releases[n]]],
+            schema={"release": pl.String, "effective": pl.Date, "_factor": pl.Int64},
+            orient="row",
+        )
+        tables = self.schedule.tables(names, [hcpcs], zips=False)
+        row = rows.facts(tables.rows).filter(pl.col("hcpcs") == hcpcs, pl.col("modifier") == modifier)
+        here = tables.gpci.filter(pl.col("mac") == place.mac, pl.col("locality") == place.locality)
+        amounts = fee.amounts(pl.col("_factor"))
+        priced = pl.col("row_reason").is_null() & pl.col("gpci_work").is_not_null() & pl.col("status").is_not_null()
+        outcome = pl.coalesce(outcomes.of(pl.col("row_reason")), pl.when(priced).then(pl.lit("priced")), pl.lit("cannot_price"))
+        return (
+            releases.lazy()
+            .join(row.lazy(), on="release", how="left", maintain_order="left")
+            .join(here.lazy(), on="release", how="left", maintain_order="left")
+            .with_columns(**{f"_{name}": amounts[name] for name in (setting, f"opps_{setting}")})
+            .select(
+                "release",
+                "effective",
+                outcome=outcome,
+                fee=dollars(pl.when(priced).then(f"_{setting}")),
+                allowed=dollars(
+                    pl.when(priced).then(pl.min_horizontal(f"_{setting}", f"_opps_{setting}")).when(outcome == "zero").then(0)
+                ),
+            )
+            .collect(engine="in-memory")
         )
 
     def across(
         self, hcpcs: str, *, release: str, modifier: str = "", setting: str = "nonfacility", qp: bool = False
     ) -> pl.DataFrame:
         """One unit of a code in every locality of a release: `mac`, `locality`, `name`, `state`, `allowed`; dearest last."""
-        on = self.schedule.release(release).effective
-        known = locality.places(self.schedule, release)
-        worked = self._work_out([_line(hcpcs, modifier, p, setting, on, qp) for p in known], [release], [hcpcs])
-        where = pl.DataFrame(
-            [(p.mac, p.locality, p.name, p.state) for p in known], schema=["mac", "locality", "name", "state"], orient="row"
+        serving = self.schedule.release(release)
+        tables = self.schedule.tables([release], [hcpcs], zips=False)
+        row = tables.rows.filter(pl.col("hcpcs") == hcpcs, pl.col("modifier") == modifier)
+        priced = fee.schedule(row.lazy(), tables.gpci.lazy(), self.factor(serving, qp)).select(
+            "mac", "locality", allowed=dollars(pl.min_horizontal(setting, f"opps_{setting}"))
         )
-        amounts = worked.select(dollars(pl.col("_allowed")).alias("allowed"))
-        return pl.concat([where, amounts], how="horizontal").sort("allowed", "mac", "locality", nulls_last=True)
+        known = [(p.mac, p.locality, p.name, p.state) for p in locality.places(self.schedule, release)]
+        where = pl.LazyFrame(known, schema=["mac", "locality", "name", "state"], orient="row")
+        beside = where.join(priced, on=["mac", "locality"], how="left")
+        return beside.sort("allowed", "mac", "locality", nulls_last=True).collect(engine="in-memory")
 
     # Whole schedules ---------------------------------------------------------------------------------------------------
 
@@ -457,41 +485,6 @@ def _enumerated(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
 def _listed(modifiers: str | Sequence[str]) -> tuple[str, ...]:
     given = modifiers.split() if isinstance(modifiers, str) else modifiers
     return tuple(m.strip().upper() for m in given)
-
-
-def _line(code: str, modifier: str, place: Place, setting: str, on: dt.date, qp: bool) -> dict[str, Any]:
-    return {
-        "service_date": on,
-        "hcpcs": code,
-        "modifiers": modifier,
-        "units": 1,
-        "pos": None,
-        "setting": setting,
-        "mac": place.mac,
-        "locality": place.locality,
-        "participation": "participating",
-        "qp": qp,
-    }
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The range of a code over the localities that price it: the ends as rows of `across`, and the middle amount."""
-
-    lowest: dict[str, Any]
-    median: Decimal
-    highest: dict[str, Any]
-    count: int
-
-
-def spread(across: pl.DataFrame) -> Spread | None:
-    """Lowest, median and highest of an `across` table; None where no locality has an amount."""
-    rows = across.drop_nulls("allowed").sort("allowed", "mac", "locality").to_dicts()
-    if not rows:
-        return None
-    low, high = rows[(len(rows) - 1) // 2], rows[len(rows) // 2]  # the same row where their number is odd
-    median = ((low["allowed"] + high["allowed"]) / 2).quantize(Decimal("0.01"), ROUND_HALF_UP)
-    return Spread(rows[0], median, rows[-1], len(rows))
 
 
 @cache

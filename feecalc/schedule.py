@@ -138,6 +138,9 @@ class Tables:
 NATIONAL = "national"  # the locality (with a blank MAC) whose three GPCIs are 1.000
 
 
+FEW = 3  # releases: up to so many are looked through one by one
+
+
 class Schedule:
     """Every loaded release and ZIP file. Tables are read at first use and kept."""
 
@@ -263,7 +266,12 @@ class Schedule:
     def tables(self, releases: Iterable[str] | None = None, codes: Iterable[str] | None = None, zips: bool = True) -> Tables:
         """The engine's frames for some releases (default: all) and, where `codes` are given, for these codes alone."""
         names = sorted(set(releases)) if releases is not None else self.priceable()
-        rows = [self._rows(name, codes).select(pl.lit(name).alias("release"), *PRICING_COLUMNS) for name in names]
+        if codes is None:
+            rows = [self._rows(name) for name in names]
+        elif len(names) <= FEW:
+            rows = [_with_bases(self._rows(name), set(codes)) for name in names]
+        else:
+            rows = [_with_bases(self._all_rows, set(codes)).filter(pl.col("release").is_in(names))]
         return Tables(
             days=self.days,
             rows=pl.concat(rows) if rows else _no_rows(),
@@ -271,17 +279,23 @@ class Schedule:
             zips=self._zips() if zips else _no_zips(),
         )
 
-    def _rows(self, name: str, codes: Iterable[str] | None) -> pl.DataFrame:
-        """The rows of a release: all, or those of some codes with the bases of their endoscopy families."""
-        table = self.table(name, "pprrvu")
-        if codes is None:
-            return table
-        asked = table.filter(pl.col("hcpcs").is_in(sorted(set(codes))))
-        bases = set(asked["endo_base"]) - {""} - set(asked["hcpcs"])
-        return pl.concat([asked, table.filter(pl.col("hcpcs").is_in(sorted(bases)))]) if bases else asked
+    def _rows(self, name: str) -> pl.DataFrame:
+        """The rows of a release as the engine joins them, in the order of their codes."""
+        return self.table(name, "pprrvu").select(pl.lit(name).alias("release"), *PRICING_COLUMNS)
+
+    @cached_property
+    def _all_rows(self) -> pl.DataFrame:
+        """The rows of all releases in the order of their codes, so that a code is found in all of them at once."""
+        return pl.concat([self._rows(name) for name in self.priceable()]).sort("hcpcs", "release", "modifier")
 
     def _gpci(self, name: str) -> pl.DataFrame:
-        """The places of a release as the engine joins them, the national one among them."""
+        """The places of a release as the engine joins them, the national one among them; worked out once and kept."""
+        key = (name, "places")
+        if key not in self._frames:
+            self._frames[key] = self._places(name)
+        return self._frames[key]
+
+    def _places(self, name: str) -> pl.DataFrame:
         columns = [
             pl.lit(name).alias("release"),
             "mac",
@@ -317,6 +331,20 @@ class Schedule:
                 for start, zip_file in self.zip_files.items()
             )
         return self._frames[key]
+
+
+def _with_bases(table: pl.DataFrame, codes: set[str]) -> pl.DataFrame:
+    """The rows of some codes and of the bases of their endoscopy families, from a table in the order of its codes."""
+    asked = [_of_code(table, code) for code in sorted(codes)]
+    bases = {base for rows in asked for base in rows["endo_base"]} - {""} - codes
+    return pl.concat([table.clear(), *asked, *(_of_code(table, base) for base in sorted(bases))])
+
+
+def _of_code(table: pl.DataFrame, code: str) -> pl.DataFrame:
+    """The rows of one code; the table is in the order of its codes, so they are found without reading the others."""
+    column = table["hcpcs"]
+    start = column.search_sorted(code, side="left")
+    return table.slice(start, column.search_sorted(code, side="right") - start)
 
 
 def _no_rows() -> pl.DataFrame:

@@ -33,7 +33,10 @@ def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     A whole unit of which no part is reduced or cut pays its own row's amount (E5). A technical part pays no more than its cap
     after the day's reduction, before every other percentage (E6, D7).
     """
-    here = pl.col("_reason").is_null() & (pl.col("_list").is_in(DIAGNOSTIC) | (gates.has_cut() & _has_own_part()))
+    several = pl.col("_together") | (pl.col("_items") > 1)
+    here = pl.col("_reason").is_null() & (
+        (pl.col("_list").is_in(DIAGNOSTIC) & several).fill_null(value=False) | (gates.has_cut() & _has_own_part())
+    )
     if not frame.select(here.any()).item():
         none = dict.fromkeys(PARTS, pl.lit(None, dtype=pl.Int64))
         return frame.with_columns(**none, _flag_reduced_part=pl.lit(value=False))

@@ -15,6 +15,8 @@ from feecalc.pricing import anesthesia, diagnostics, fee, gates, lines, modifier
 from feecalc.pricing import explain as explanation
 from feecalc.schedule import Tables
 
+SMALL = 10_000  # lines
+
 
 class Rules:
     """The tables of some releases with what the rules need to know of them: prepare once, price many frames."""
@@ -72,9 +74,11 @@ def work_out(claim_lines: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     plan = read.lazy()
     for step in alone:
         plan = step(plan)
-    frame = plan.collect(engine="in-memory")
+    # Looking for a better plan takes longer than pricing a few lines by this one.
+    as_it_stands = pl.QueryOptFlags.none() if read.height < SMALL else pl.QueryOptFlags()
+    frame = plan.collect(engine="in-memory", optimizations=as_it_stands)
     between: list[Callable[[pl.DataFrame], pl.DataFrame]] = [
-        together.number_days,
+        together.gather,
         surgery.pair_sides,
         lambda f: surgery.endoscopy_families(f, rules.rows),
         surgery.rank,
@@ -135,11 +139,9 @@ def gate(frame: pl.LazyFrame) -> pl.LazyFrame:
 
     `_ghost` marks a line that only modifier 22 keeps from being priced: it keeps its place among the day's surgery.
     """
-    reasons = gates.reasons()
-    but_22 = {code: fails for code, fails in reasons.items() if code != "by_report"}
     return frame.with_columns(
-        _reason=gates.first_of(reasons),
-        _ghost=pl.col("m_22") & ~pl.col("m_by_report") & ~pl.any_horizontal(f.fill_null(value=False) for f in but_22.values()),
+        _reason=gates.first_reason(),
+        _ghost=gates.only_22(),
         **{f"_flag_{name}": flag.fill_null(value=False) for name, flag in gates.flags().items()},
     )
 
@@ -188,6 +190,8 @@ def flags(worked: pl.DataFrame) -> pl.Series:
     of_amounts = pl.sum_horizontal(bits[name] for name in names if name not in about_the_answer)
     raised = always + pl.when(pl.col("_reason").is_null()).then(of_amounts).otherwise(0)
     sets = worked.select(raised.alias("flags"))["flags"]
+    if sets.is_empty():
+        return sets.cast(pl.String)
     values = sets.unique()
     texts = [" ".join(name for bit, name in enumerate(names) if value >> bit & 1) for value in values]
     return sets.replace_strict(values, pl.Series(texts, dtype=pl.String), return_dtype=pl.String)

@@ -61,6 +61,7 @@ def in_places(listed: str) -> pl.Expr:
     return (pl.col(listed) & (pl.col("_line_setting") == "facility")).fill_null(value=False)
 
 
+@cache
 def reasons() -> dict[str, pl.Expr]:
     """Every reason that a line gives by itself, as an expression that is true where it holds."""
     by_pos = pl.col("_setting").is_null() & pl.col("_pos").is_not_null()
@@ -126,8 +127,10 @@ def has_cut() -> pl.Expr:
     return pl.any_horizontal("m_fx", "m_fy", "m_ct")
 
 
-def first_of(gates: dict[str, pl.Expr]) -> pl.Expr:
+@cache
+def first_reason() -> pl.Expr:
     """The first reason that holds, in the order of policy/reasons.toml; null where none does."""
+    gates = reasons()
     statuses = [code for code in policy.reasons() if code in by_status()]
     in_order = [ROW_REASON if code == statuses[0] else code for code in policy.reasons() if code not in statuses[1:]]
     return pl.coalesce(
@@ -139,12 +142,20 @@ def first_of(gates: dict[str, pl.Expr]) -> pl.Expr:
     )
 
 
+@cache
+def only_22() -> pl.Expr:
+    """Whether modifier 22 alone keeps the line from being priced: it keeps its place among the day's surgery (E1)."""
+    others = [fails.fill_null(value=False) for code, fails in reasons().items() if code != "by_report"]
+    return pl.col("m_22") & ~pl.col("m_by_report") & ~pl.any_horizontal(others)
+
+
 def by_status() -> set[str]:
     """The reasons that a row's status gives; they stand together in the order, and a row has one at most."""
     given = policy.load("statuses")["status"].values()
     return {entry["reason"] for entry in given if "reason" in entry} | {"restricted_without_rvus"}
 
 
+@cache
 def flags() -> dict[str, pl.Expr]:
     """What a line's answer rests on (policy/flags.toml), as far as the line alone tells; true where the flag is raised."""
     settled = policy.load("places_of_service")["telehealth_settled_from"]

@@ -124,6 +124,12 @@ class _Distinct:
 CLEANED = ("hcpcs", "modifiers", "pos", "setting", "mac", "locality", "zip", "provider_type", "participation")
 
 
+def codes_of(lines: pl.DataFrame) -> set[str]:
+    """The distinct codes of a frame, as `read` reads them."""
+    found = _Distinct(lines.select("hcpcs")).clean("hcpcs", _code)
+    return set(found.drop_nulls().unique())
+
+
 def _code(value: str) -> str:
     """A code; one that a spreadsheet made a number gets its zeros back."""
     return value.zfill(5) if value.isdigit() else value

@@ -23,6 +23,13 @@ def cannot_be_priced() -> pl.Expr:
     return pl.col("_reason").is_in(pl.Series(ending_in("cannot_price"), dtype=REASON).implode()).fill_null(value=False)
 
 
+def of(reason: pl.Expr) -> pl.Expr:
+    """The outcome of a reason, as text; null where there is none."""
+    return reason.cast(pl.String).replace_strict(
+        {code: entry.outcome for code, entry in policy.reasons().items()}, default=None, return_dtype=pl.String
+    )
+
+
 def outcome() -> pl.Expr:
     """Exactly one outcome a line."""
     return (

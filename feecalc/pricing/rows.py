@@ -8,6 +8,8 @@ from feecalc.pricing.outcomes import REASON, because
 
 LISTS = {"2": "surgery", "3": "surgery", "4": "imaging", "5": "therapy", "6": "cardiovascular", "7": "ophthalmology"}
 LIST = pl.Enum(["surgery", "imaging", "therapy", "cardiovascular", "ophthalmology"])
+# Every value that an indicator, a status or a global period can have (the readers refuse others).
+INDICATORS = pl.Enum([*"0123456789", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "000", "010", "090", "XXX", "YYY", "ZZZ", "MMM"])
 DIAGNOSTIC = ("imaging", "cardiovascular", "ophthalmology")
 
 
@@ -24,15 +26,19 @@ def facts(rows: pl.DataFrame) -> pl.DataFrame:
     key = ["release", "hcpcs"]
     payable = pl.col("status").is_in(fee.PRICED_STATUSES) & fee.has_rvus()
     parts = (
-        rows.filter(pl.col("modifier").is_in(["26", "TC"]), payable)
+        rows.lazy()
+        .filter(pl.col("modifier").is_in(["26", "TC"]), payable)
         .group_by(key)
         .agg(_parts=pl.len())
         .filter(pl.col("_parts") == 2)
     )
-    bases = rows.filter(pl.col("endo_base") != "").select("release", hcpcs="endo_base", is_base=pl.lit(value=True)).unique()
+    bases = (
+        rows.lazy().filter(pl.col("endo_base") != "").select("release", hcpcs="endo_base", is_base=pl.lit(value=True)).unique()
+    )
     by_status = {status: entry.get("reason") for status, entry in policy.load("statuses")["status"].items()}
     return (
-        rows.join(parts, on=key, how="left", maintain_order="left")
+        rows.lazy()
+        .join(parts, on=key, how="left", maintain_order="left")
         .join(bases, on=key, how="left", maintain_order="left")
         .with_columns(
             row_reason=pl.when((pl.col("status") == "R") & ~fee.has_rvus())
@@ -53,8 +59,9 @@ def facts(rows: pl.DataFrame) -> pl.DataFrame:
         .drop("_parts")
         # Small integers until someone reads them: the gates compare them a million times.
         .with_columns(
-            pl.col(name).cast(pl.Enum(rows[name].unique().sort()))
+            pl.col(name).cast(INDICATORS)
             for name in ("status", "pctc", "global_days", "bilateral", "assistant_surgery", "co_surgery", "team_surgery")
         )
         .with_columns(pl.col("list").cast(LIST))
+        .collect(engine="in-memory")
     )

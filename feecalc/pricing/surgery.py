@@ -17,7 +17,8 @@ def line_shares(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The line's own percentages as numerators, and how many items it is (D1 to D5), before the day's other lines count.
 
     `n_side` over BILATERAL, `n_split` over SPLIT; `_items`; `_list`, the same-day list that it stands in. An item is paid
-    `_first_amount` at `_first_rank` or `_later_amount` at `_later_rank` (over RANK), so many times each.
+    `_first_amount` at `_first_rank` or `_later_amount` at `_later_rank` (over RANK), so many times each: here as a line that
+    stands alone in its list is, and most do.
     """
     both_sides = shares.rule("bilateral", BILATERAL)
     side = pl.col("m_side")
@@ -51,15 +52,22 @@ def line_shares(frame: pl.LazyFrame) -> pl.LazyFrame:
         _ghost=pl.col("_ghost") & (pl.col("status") != "T"),
     ).with_columns(
         _first_amount="_unit",
-        _first_count="_items",
+        _first_count=pl.when(_by_place()).then(pl.lit(1, dtype=pl.Int64)).otherwise("_items"),
         _first_rank=pl.lit(RANK, dtype=pl.Int64),
-        _later_amount=pl.lit(0, dtype=pl.Int64),
-        _later_count=pl.lit(0, dtype=pl.Int64),
-        _later_rank=pl.lit(RANK, dtype=pl.Int64),
+        _later_amount=pl.when(pl.col("_list") == "therapy").then("_reduced").otherwise("_unit"),
+        _later_count=pl.when(_by_place()).then(pl.col("_items") - 1).otherwise(pl.lit(0, dtype=pl.Int64)),
+        _later_rank=pl.when(pl.col("_list") == "surgery")
+        .then(pl.lit(shares.rule("multiple_surgery", RANK), dtype=pl.Int64))
+        .otherwise(pl.lit(RANK, dtype=pl.Int64)),
         _flag_rank_uncertain=pl.lit(value=False),
-        _flag_therapy_reduced=pl.lit(value=False),
+        _flag_therapy_reduced=((pl.col("_list") == "therapy") & (pl.col("_items") > 1)).fill_null(value=False),
         _flag_both_sides=(one_item & pl.col("bilateral").is_in(["0", "1", "2", "3"])).fill_null(value=False),
     )
+
+
+def _by_place() -> pl.Expr:
+    """Lines of which each unit has its own place in the day's list."""
+    return pl.col("_list").is_in(["surgery", "therapy"]).fill_null(value=False)
 
 
 def pair_sides(frame: pl.DataFrame) -> pl.DataFrame:
@@ -242,10 +250,14 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
     """The day's surgery by amount, highest first (E1): 100 percent, then 50 to the fifth place, then by report."""
     rule = policy.percentage("multiple_surgery")
     later = shares.rule("multiple_surgery", RANK)
-    ranked = (pl.col("_list") == "surgery") & (
-        pl.col("_reason").is_null()
-        | pl.col("_ghost")
-        | (pl.col("_family_mode") & (pl.col("_reason") == "endoscopy_base_included"))
+    ranked = (
+        pl.col("_together")
+        & (pl.col("_list") == "surgery")
+        & (
+            pl.col("_reason").is_null()
+            | pl.col("_ghost")
+            | (pl.col("_family_mode") & (pl.col("_reason") == "endoscopy_base_included"))
+        )
     )
     share = pl.col("n_side") * pl.col("n_split") * pl.col("n_role")
     in_all = pl.col("_first_amount") * pl.col("_first_count") + pl.col("_later_amount") * pl.col("_later_count")

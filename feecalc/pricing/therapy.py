@@ -11,7 +11,7 @@ from feecalc.pricing import together
 
 def rank(frame: pl.DataFrame) -> pl.DataFrame:
     """Pay one unit of the day's therapy in full and the others at the reduced amount."""
-    therapy = (pl.col("_list") == "therapy") & pl.col("_reason").is_null()
+    therapy = pl.col("_together") & (pl.col("_list") == "therapy") & pl.col("_reason").is_null()
     items = together.pick(
         frame, therapy, "_row", "_day", "_order", key=pl.col("pe_nonfacility"), tie=pl.col("_fee"), count=pl.col("_items")
     )
@@ -24,8 +24,7 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             _first_count=pl.when(therapy).then(leads).otherwise("_first_count"),
             _later_count=pl.when(therapy).then(pl.col("_items") - leads).otherwise("_later_count"),
-            _later_amount=pl.when(therapy).then("_reduced").otherwise("_later_amount"),
-            _flag_therapy_reduced=therapy & (pl.col("_items") > leads),
+            _flag_therapy_reduced=pl.when(therapy).then(pl.col("_items") > leads).otherwise("_flag_therapy_reduced"),
         )
         .drop("_leads")
         .pipe(together.flag_uncertain, pl.col("list") == "therapy", pl.lit("therapy"))

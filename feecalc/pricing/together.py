@@ -2,9 +2,26 @@
 
 import polars as pl
 
+from feecalc import policy
 from feecalc.pricing.outcomes import because, cannot_be_priced
 
 DAY = ["_claim", "_date"]
+MOST_PLACES = min(rule["places"] for rule in policy.load("percentages")["rule"] if "places" in rule)
+
+
+def gather(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add `_day`, a number for each claim and date, and `_together`: which lines the rules between lines have to look at.
+
+    They are those that share their list with another line of the day, and surgery of more units than a day has places.
+    Claims of which each line stands alone take the short way past those rules.
+    """
+    frame = number_days(frame)
+    listed = pick(frame, pl.col("_list").is_not_null(), "_row", "_day", "_list", "_items")
+    crowded = (pl.col("_list") == "surgery") & (pl.col("_items") > MOST_PLACES)
+    shared = listed.filter(pl.struct("_day", "_list").is_duplicated() | crowded).select("_row", _together=pl.lit(value=True))
+    if shared.is_empty():
+        return frame.with_columns(_together=pl.lit(value=False))
+    return put(frame, shared).with_columns(pl.col("_together").fill_null(value=False))
 
 
 def number_days(frame: pl.DataFrame) -> pl.DataFrame:
@@ -97,6 +114,8 @@ def flag_uncertain(frame: pl.DataFrame, listed: pl.Expr, lists: pl.Expr) -> pl.D
 
     `listed` tells which lines would belong to a list if they were priced, `lists` which one.
     """
+    if not frame["_together"].any():
+        return frame
     left = listed & cannot_be_priced() & ~pl.col("_ghost") & pl.col("_claim").is_not_null()
     gone = frame.filter(left).select(*DAY, _left=lists).unique()
     if gone.is_empty():

@@ -163,7 +163,7 @@ def test_an_ambiguous_zip_lists_its_localities():
         ({"locality": "nowhere"}, "is not a MAC and locality"),
         ({"date": "2019-05-05"}, "No fee schedule of 2019 is loaded"),
         ({"modifiers": "QQ"}, "not one that feecalc knows"),
-        ({"modifiers": "50"}, "does not apply this modifier"),
+        ({"modifiers": "22"}, "By report"),
         ({"pos": "05"}, "not settled by public sources"),
         ({"units": "many"}, "The link's units “many” cannot be read"),
         ({"date": "yesterday"}, "The link's date “yesterday” cannot be read"),
