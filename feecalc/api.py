@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, cached_property
 from typing import Any, TypedDict, Unpack, overload
 
@@ -485,6 +485,26 @@ def _enumerated(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
 def _listed(modifiers: str | Sequence[str]) -> tuple[str, ...]:
     given = modifiers.split() if isinstance(modifiers, str) else modifiers
     return tuple(m.strip().upper() for m in given)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The range of a code over the localities that price it: the ends as rows of `across`, and the middle amount."""
+
+    lowest: dict[str, Any]
+    median: Decimal
+    highest: dict[str, Any]
+    count: int
+
+
+def spread(across: pl.DataFrame) -> Spread | None:
+    """Lowest, median and highest of an `across` table; None where no locality has an amount."""
+    rows = across.drop_nulls("allowed").sort("allowed", "mac", "locality").to_dicts()
+    if not rows:
+        return None
+    low, high = rows[(len(rows) - 1) // 2], rows[len(rows) // 2]  # the same row where their number is odd
+    median = ((low["allowed"] + high["allowed"]) / 2).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return Spread(rows[0], median, rows[-1], len(rows))
 
 
 @cache
