@@ -7,7 +7,6 @@ feecalc.fee_schedule(release="2025D", locality="10112-00")
 """
 
 import datetime as dt
-import difflib
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -267,6 +266,8 @@ class OpenSchedule:
 
     def near(self, code: str, release: str, count: int = 5) -> list[str]:
         """The codes of a release that look most like an unknown one: by likeness, then labelled ones, then payable ones."""
+        import difflib  # only a mistyped code needs it
+
         table = self.schedule.table(release, "pprrvu").filter(pl.col("modifier") == "")
         labels = self.labels
         letters = Counter(code)
