@@ -9,7 +9,8 @@ from feecalc import __version__
 from feecalc.errors import FeecalcError
 
 COMMANDS = {
-    "price": ("feecalc.cli.price", "Price one code and say how."),
+    "price": ("feecalc.cli.price", "Price one code, or the codes of one day together."),
+    "reprice": ("feecalc.cli.reprice", "Price a claims file."),
     "schedule": ("feecalc.cli.schedule", "Write the fee schedule of a release."),
     "verify": ("feecalc.cli.verify", "Compare feecalc with one of CMS's own payment amount files."),
     "releases": ("feecalc.cli.listings", "List the loaded releases."),

@@ -180,7 +180,7 @@ def flags(worked: pl.DataFrame) -> pl.Series:
 
     Flags are gathered as bits of a number: a frame has millions of lines and few different sets of flags.
     """
-    about_the_answer = {"release_substituted", "zip_file_substituted", "rank_uncertain"}
+    about_the_answer = {"release_substituted", "zip_file_substituted"}
     names = list(policy.load("flags")["flag"])
     bits = {
         name: pl.when(f"_flag_{name}").then(pl.lit(1 << bit, dtype=pl.UInt32)).otherwise(pl.lit(0, dtype=pl.UInt32))

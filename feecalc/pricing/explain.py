@@ -395,7 +395,7 @@ TRACE = pl.List(pl.Struct(dict.fromkeys(("step", "rule", "from", "to", "source",
 
 def raised(row: Row) -> list[str]:
     """The flags of a line, as codes of policy/flags.toml; those about an amount only where there is one."""
-    about_the_answer = ("release_substituted", "zip_file_substituted", "rank_uncertain")
+    about_the_answer = ("release_substituted", "zip_file_substituted")
     names = [name for name in policy.load("flags")["flag"] if row.get(f"_flag_{name}")]
     return [name for name in names if row["_reason"] is None or name in about_the_answer]
 

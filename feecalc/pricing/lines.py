@@ -218,7 +218,10 @@ def _money(schema: pl.Schema, name: str) -> pl.Expr:
     if kind.is_integer():
         cents = pl.col(name).cast(pl.Int64) * 100
     else:
-        written = _trimmed(name).str.replace_all(r"[$,]", "")
+        # A comma parts thousands: 12,50 is no 1,250 dollars.
+        thousands = _trimmed(name).str.contains(r"^\$?\d{1,3}(,\d{3})+(\.|$)")
+        bare = _trimmed(name).str.strip_prefix("$")
+        written = pl.when(thousands).then(bare.str.replace_all(",", "", literal=True)).otherwise(bare)
         whole = written.str.extract(r"^(\d+)(?:\.\d*)?$").cast(pl.Int64, strict=False)
         part = written.str.extract(r"^\d*\.(\d{1,2})0*$").str.pad_end(2, "0").cast(pl.Int64, strict=False)
         exact = written.str.contains(r"^\d+(\.\d{0,2}0*)?$")

@@ -316,7 +316,7 @@ def rank(frame: pl.DataFrame) -> pl.DataFrame:
     listed_if_priced = (
         (pl.col("list") == "surgery") & ~pl.col("m_stay_out") & (pl.col("_reason") != "sixth_procedure").fill_null(value=True)
     )
-    return together.flag_uncertain(frame, listed_if_priced, pl.col("_role"))
+    return together.flag_uncertain(frame, listed_if_priced, pl.col("_role"), keeps_place=pl.col("_ghost"))
 
 
 def _places(rule: str) -> int:

@@ -109,14 +109,17 @@ def _packed(items: pl.DataFrame) -> pl.Expr | None:
     return packed
 
 
-def flag_uncertain(frame: pl.DataFrame, listed: pl.Expr, lists: pl.Expr) -> pl.DataFrame:
+def flag_uncertain(frame: pl.DataFrame, listed: pl.Expr, lists: pl.Expr, keeps_place: pl.Expr | None = None) -> pl.DataFrame:
     """Raise `rank_uncertain` on the priced lines of a list that a line without a public amount has left.
 
-    `listed` tells which lines would belong to a list if they were priced, `lists` which one.
+    `listed` tells which lines would belong to a list if they were priced, `lists` which one, `keeps_place` which of the
+    others still take their place in it.
     """
     if not frame["_together"].any():
         return frame
-    left = listed & cannot_be_priced() & ~pl.col("_ghost") & pl.col("_claim").is_not_null()
+    left = listed & cannot_be_priced() & pl.col("_claim").is_not_null()
+    if keeps_place is not None:
+        left &= ~keeps_place
     gone = frame.filter(left).select(*DAY, _left=lists).unique()
     if gone.is_empty():
         return frame

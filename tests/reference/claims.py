@@ -8,6 +8,7 @@ import random
 import sys
 import time
 from datetime import date, timedelta
+from functools import cache
 
 # Release whose codes are drawn, first and last date of service, weight. Some dates fall where a release is substituted.
 SPANS = (
@@ -104,13 +105,17 @@ class Pools:
         self.any = sorted(r["hcpcs"] for r in blank)
 
 
+@cache
+def pools(schedule, release) -> Pools:
+    return Pools(schedule, release)
+
+
 class Maker:
     """Makes one claim after another."""
 
     def __init__(self, schedule, seed):
         self.schedule = schedule
         self.random = random.Random(seed)
-        self._pools: dict[str, Pools] = {}
 
     def chance(self, share):
         return self.random.random() < share
@@ -603,9 +608,7 @@ class Maker:
 
     def claim(self, number):
         release, first, last, _ = self.random.choices(SPANS, [s[3] for s in SPANS])[0]
-        if release not in self._pools:
-            self._pools[release] = Pools(self.schedule, release)
-        p = self._pools[release]
+        p = pools(self.schedule, release)
         on = first + timedelta(self.random.randrange((last - first).days + 1))
         claim: dict = {}
         make = self.random.choices([k for k, _ in self.KINDS], [w for _, w in self.KINDS])[0]
