@@ -526,8 +526,3 @@ def price(lines: pl.LazyFrame, explain: bool = False) -> pl.LazyFrame: ...
 def price(lines: pl.DataFrame | pl.LazyFrame, explain: bool = False) -> pl.DataFrame | pl.LazyFrame:
     """Price claim lines with the open schedule: see OpenSchedule.price_lines."""
     return open_schedule().price_lines(lines, explain)
-
-
-def money(amount: Decimal | None) -> str:
-    """An amount as people read it, or a dash where there is none."""
-    return "–" if amount is None else f"${amount:,.2f}"

@@ -7,16 +7,10 @@ key of a place is MAC (5) + locality (2), never the locality alone.
 
 import polars as pl
 
-HCPCS = "hcpcs"
-MODIFIER = "modifier"  # "", "26", "TC" or "53"
-MAC = "mac"
-LOCALITY = "locality"
-RELEASE = "release"
-
 # One row per HCPCS and modifier of a release (PPRRVU). Percentages of the global package are in hundredths.
 PPRRVU = {
     "hcpcs": pl.String,
-    "modifier": pl.String,
+    "modifier": pl.String,  # "", 26, TC or 53
     "status": pl.String,
     "not_used_for_medicare": pl.Boolean,
     "work": pl.Int32,

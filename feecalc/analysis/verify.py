@@ -13,8 +13,9 @@ import polars as pl
 from feecalc.api import OpenSchedule
 from feecalc.cms import read_payment_file
 from feecalc.errors import ArchiveError, NotLoadedError
-from feecalc.money import dollars
+from feecalc.money import FACTOR_SCALE, dollars
 from feecalc.pricing import fee
+from feecalc.pricing.explain import decimal
 from feecalc.schedule import Release
 
 FEES = ("nonfacility", "facility")
@@ -102,7 +103,7 @@ def verify(opened: OpenSchedule, file: Path, release: str | None = None, qp: boo
     return Verification(
         file=file.name,
         release=serving.name,
-        factor=f"conversion factor {factor / 10_000:.4f}" + (", Qualifying APM Participants" if qp else ""),
+        factor=f"conversion factor {decimal(factor, FACTOR_SCALE)}" + (", Qualifying APM Participants" if qp else ""),
         rows_compared=matched.height,
         amounts_compared=results.height,
         exact=results.filter(pl.col("result") == "exact").height,

@@ -8,10 +8,11 @@ Sources: 42 CFR 414.46; CMS's list of base units (policy/anesthesia_base_units.t
 import polars as pl
 
 from feecalc import policy
+from feecalc.money import half_up
 from feecalc.pricing import modifiers, shares
 from feecalc.pricing.shares import ROLE, WHO
 
-MINUTES_A_UNIT = 15
+TIME = policy.load("anesthesia_base_units")["time"]
 
 
 def base_units(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -34,7 +35,7 @@ def amount(frame: pl.LazyFrame) -> pl.LazyFrame:
     here = (pl.col("status") == "J") & pl.col("_reason").is_null()
     supervised = modifiers.registry()["AD"]
     fixed = pl.when("_induction").then(supervised["base_units_at_induction"]).otherwise(supervised["base_units"])
-    tenths = (pl.col("_minutes") * 20 + MINUTES_A_UNIT) // (2 * MINUTES_A_UNIT)  # of a unit of time, half up
+    tenths = half_up(pl.col("_minutes") * 20, 2 * TIME["minutes_a_unit"])  # of a unit of time
     in_tenths = pl.when(pl.col("m_anesthesia") == "AD").then(fixed * 10).otherwise(pl.col("_base_units") * 10 + tenths)
     fee = (in_tenths * pl.col("_anesthesia_factor") + 5) // 10
     percent = {code: shares.numerator(modifiers.percent(code), ROLE) for code in sorted(modifiers.of_kind("anesthesia"))}

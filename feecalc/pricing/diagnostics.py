@@ -171,11 +171,15 @@ def _with_parts(lines: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
 
     own_technical = (pl.col("_row_modifier") == "TC") | ((pl.col("_row_modifier") == "") & (pl.col("pctc") == "3"))
     own_professional = pl.col("_row_modifier") == "26"
-    on = {"left_on": ["release", "_code"], "right_on": ["release", "hcpcs"], "how": "left", "maintain_order": "left"}
+
+    def beside(plan: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:
+        on = ["release", "_code"]
+        return plan.join(found, left_on=on, right_on=["release", "hcpcs"], how="left", maintain_order="left")
+
     return (
         lines.lazy()
-        .join(part("TC", "t_"), **on)  # type: ignore[arg-type]  # keywords of one join, said once
-        .join(part("26", "p_"), **on)  # type: ignore[arg-type]
+        .pipe(beside, part("TC", "t_"))
+        .pipe(beside, part("26", "p_"))
         .with_columns(
             _tc=pl.when("has_parts").then(amount("t_")).when(own_technical).then("_fee"),
             _tc_cap=pl.when(pl.col("has_parts") & pl.col("t_is_capped"))

@@ -66,6 +66,7 @@ def reasons() -> dict[str, pl.Expr]:
     """Every reason that a line gives by itself, as an expression that is true where it holds."""
     by_pos = pl.col("_setting").is_null() & pl.col("_pos").is_not_null()
     anesthesia = pl.col("status") == "J"
+    most_minutes = policy.load("anesthesia_base_units")["time"]["most_minutes"]
     splits = pl.col("pre_op") + pl.col("intra_op") + pl.col("post_op")
     return {
         "units": pl.col("_units").is_null(),
@@ -93,7 +94,7 @@ def reasons() -> dict[str, pl.Expr]:
         "anesthesia_base_units": anesthesia & pl.col("_base_units").is_null(),
         "anesthesia_minutes": anesthesia
         & (pl.col("m_anesthesia") != "AD")
-        & ~pl.col("_minutes").is_between(1, 1440).fill_null(value=False),
+        & ~pl.col("_minutes").is_between(1, most_minutes).fill_null(value=False),
         "anesthesia_factor": anesthesia & pl.col("_anesthesia_factor").is_null(),
         "technical_in_hospital": pl.col("is_technical") & in_places("p_technical"),
         "incident_to_in_hospital": pl.col("pctc").is_in(["5", "7"]) & in_places("p_hospital"),

@@ -16,8 +16,6 @@ from feecalc.pricing.shares import ROLE
 MOST = 4  # a claim line has room for four
 
 ROLE_LISTS = ("surgeon", "assistant", "co_surgeon")  # surgical lists that are ranked apart (convention E1)
-SESSION_APART = {"59", "XE"}  # takes a line out of the imaging lists (convention E3)
-NEW_OR_STAGED = {"58", "79"}  # outside the surgical and endoscopy lists, paid in full (conventions E1, E2)
 
 COLUMNS = {
     "mods": pl.String,
@@ -66,6 +64,11 @@ def of_kind(kind: str) -> set[str]:
     return {code for code, entry in registry().items() if entry["kind"] == kind}
 
 
+def same_day(name: str) -> set[str]:
+    """The modifiers that take a line out of a same-day list: `session_apart` (E3) or `new_or_staged` (E1, E2)."""
+    return set(policy.load("modifiers")["same_day"][name])
+
+
 def percent(code: str) -> Fraction:
     """The share of the amount that a role or an anesthesia modifier pays."""
     return Fraction(registry()[code]["percent"]) / 100
@@ -106,9 +109,9 @@ def read(text: str) -> dict[str, Any]:
         "m_fx": "FX" in has,
         "m_fy": "FY" in has,
         "m_ct": "CT" in has,
-        "m_session_apart": bool(has & SESSION_APART),
-        "m_stay_out": bool(has & (NEW_OR_STAGED | {"78"})),
-        "m_new_or_staged": bool(has & NEW_OR_STAGED),
+        "m_session_apart": bool(has & same_day("session_apart")),
+        "m_stay_out": bool(has & (same_day("new_or_staged") | of_kind("return"))),
+        "m_new_or_staged": bool(has & same_day("new_or_staged")),
         "m_denied": bool(has & of_kind("denied")),
         "m_anesthesia": "conflict" if len(anesthesia) > 1 else "".join(anesthesia),
         "m_33": "33" in has,
