@@ -5,8 +5,9 @@ Code asks here for a value on a date; it never holds one. Standing is one of `ve
 """
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,27 @@ STANDINGS = ("verified", "sourced", "secondary", "assumed")  # strongest first
 def load(name: str) -> dict[str, Any]:
     """The content of `policy/<name>.toml`, read once."""
     return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def turning_points() -> tuple[date, ...]:
+    """Every date on which a number of law may change, and the first days of the years between: no rule of this folder tells
+    two days apart that lie between two of them.
+    """
+    named = {day for path in FOLDER.glob("*.toml") for day in _dates(load(path.stem))}
+    # A date may be the last of a span as well as the first.
+    around = {later for day in named for later in (day, day + timedelta(days=1) if day < date.max else day)}
+    years = {date(year, 1, 1) for year in range(min(named).year, max(named).year + 2)}
+    return tuple(sorted(around | years))
+
+
+def _dates(value: Any) -> Iterator[date]:
+    """Every date in a value of a TOML file, at any depth."""
+    if isinstance(value, date):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _dates(inner)
 
 
 def weakest(standings: list[str]) -> str:

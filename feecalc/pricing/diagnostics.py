@@ -6,6 +6,7 @@ Sources: CMS record layout of the relative value files, MULT PROC 4, 6, 7; MM101
 import polars as pl
 
 from feecalc.pricing import fee, gates, modifiers, shares, together
+from feecalc.pricing.kinds import WorkedOut
 from feecalc.pricing.outcomes import because
 from feecalc.pricing.rows import DIAGNOSTIC
 from feecalc.pricing.shares import CUT, RANK
@@ -13,11 +14,14 @@ from feecalc.pricing.shares import CUT, RANK
 # What is kept of a line's parts, for its explanation: cents, counts of units, and the cut over CUT cubed.
 PARTS = ("_tc", "_tc_cap", "_pc", "_parts_allowed", "_whole_count", "_tc_full", "_pc_full", "_cut_share")
 
-# What is read of a line.
+# What is read of a line, and of its kind.
 READ = (
-    "_row", "_day", "_order", "_date", "_list", "_code", "_row_modifier", "pctc", "has_parts", "m_fx", "m_fy", "m_ct",
-    "release", "_line_setting", "_factor", "gpci_work", "gpci_pe", "gpci_mp", "_fee", "_cap", "_unit", "_items",
+    "_row", "_day", "_order", "_date", "_list", "_factor", "gpci_work", "gpci_pe", "gpci_mp", "_fee", "_cap", "_unit", "_items",
     "n_side", "n_split", "n_role", "n_who", "n_par", "_first_count", "_first_rank", "_later_count", "_later_rank",
+)  # fmt: skip
+READ_OF_KIND = (
+    "_row_modifier", "pctc", "has_parts", "m_fx", "m_fy", "m_ct",
+    "t_work", "_t_pe", "t_mp", "_t_opps_pe", "t_opps_mp", "t_is_capped", "p_work", "_p_pe", "p_mp",
 )  # fmt: skip
 
 TECHNICAL_RULE = {
@@ -27,7 +31,15 @@ TECHNICAL_RULE = {
 }
 
 
-def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
+def marks(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """`_is_cut`: FX, FY or CT has a technical part to cut. `_names_no_part`: a test without rows for its parts (PC/TC 4)."""
+    return frame.with_columns(
+        _is_cut=(gates.has_cut() & _has_own_part()).fill_null(value=False),
+        _names_no_part=((pl.col("_list") == "cardiovascular") & (pl.col("pctc") == "4")).fill_null(value=False),
+    )
+
+
+def components(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
     """Price diagnostic lines by their parts where the day or a modifier reduces one; `_parts_allowed`, null elsewhere.
 
     A whole unit of which no part is reduced or cut pays its own row's amount (E5). A technical part pays no more than its cap
@@ -35,27 +47,28 @@ def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     """
     several = pl.col("_together") | (pl.col("_items") > 1)
     here = pl.col("_reason").is_null() & (
-        (pl.col("_list").is_in(DIAGNOSTIC) & several).fill_null(value=False) | (gates.has_cut() & _has_own_part())
+        (pl.col("_list").is_in(DIAGNOSTIC) & several).fill_null(value=False) | pl.col("_is_cut")
     )
     if not frame.select(here.any()).item():
         none = dict.fromkeys(PARTS, pl.lit(None, dtype=pl.Int64))
         return frame.with_columns(**none, _flag_reduced_part=pl.lit(value=False))
-    frame = _global_tests(frame)
-    lines = _with_parts(together.pick(frame, here, *READ), rows)
+    frame = _global_tests(frame, known)
+    lines = _with_parts(known.beside(together.pick(frame, here, *READ), *READ_OF_KIND))
     has_technical, has_professional = pl.col("_tc").is_not_null(), pl.col("_pc").is_not_null()
     listed = pl.col("_list").is_in(DIAGNOSTIC)
     own = pl.col("n_side") * pl.col("n_split") * pl.col("n_role")
     leads_tc = _leaders(lines.filter(listed & has_technical), pl.col("_tc") * own)
     leads_pc = _leaders(lines.filter((pl.col("_list") == "imaging") & has_professional), pl.col("_pc") * own)
-    lines = lines.join(leads_tc.rename({"_leads": "_tc_leads"}), on="_row", how="left").join(
-        leads_pc.rename({"_leads": "_pc_leads"}), on="_row", how="left"
+    lines = lines.with_columns(
+        _tc_leads=pl.col("_row").is_in(leads_tc.implode()).cast(pl.Int64),
+        _pc_leads=pl.col("_row").is_in(leads_pc.implode()).cast(pl.Int64),
     )
     count = pl.col("_items")
     cut = _cut()
     is_cut = cut < CUT**3
     # How many units have their technical and their professional part in full; outside a list, all of them.
-    tc_full = pl.when(listed).then(pl.col("_tc_leads").fill_null(0)).otherwise(count)
-    pc_full = pl.when(pl.col("_list") == "imaging").then(pl.col("_pc_leads").fill_null(0)).otherwise(count)
+    tc_full = pl.when(listed).then("_tc_leads").otherwise(count)
+    pc_full = pl.when(pl.col("_list") == "imaging").then("_pc_leads").otherwise(count)
     whole = (
         pl.when((pl.col("_row_modifier") == "") & (pl.col("pctc") == "1") & ~is_cut)
         .then(pl.min_horizontal(tc_full, pc_full))
@@ -96,8 +109,9 @@ def components(frame: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
         _cut_share=cut,
         _flag_reduced_part=(split & reduced).fill_null(value=False),
     )
-    frame = together.put(frame, priced).with_columns(pl.col("_flag_reduced_part").fill_null(value=False))
-    return together.flag_uncertain(frame, pl.col("list").is_in(DIAGNOSTIC) & _takes_part(), pl.col("list"))
+    reduced_part = priced.select("_row", "_flag_reduced_part")
+    frame = together.put(together.put(frame, priced.drop("_flag_reduced_part")), reduced_part, nothing=False)
+    return together.flag_uncertain(frame, pl.col("_list").is_in(DIAGNOSTIC), pl.col("_list"))
 
 
 def _has_own_part() -> pl.Expr:
@@ -112,88 +126,42 @@ def _at_places(cents: pl.Expr, there: pl.Expr, cut: pl.Expr | None = None) -> pl
     return pl.when(there).then(first + pl.when(pl.col("_later_count") > 0).then(later).otherwise(0)).otherwise(0)
 
 
-def _takes_part() -> pl.Expr:
-    """Lines that 59 or XE makes another session are outside the imaging list."""
-    return ~((pl.col("list") == "imaging") & pl.col("m_session_apart"))
-
-
-def _global_tests(frame: pl.DataFrame) -> pl.DataFrame:
+def _global_tests(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
     """A cardiovascular PC/TC 4 code names no technical part: alone and once it pays its row, else it cannot be priced (E4)."""
-    cardio = (pl.col("_list") == "cardiovascular") & pl.col("_reason").is_null()
-    whole_test = cardio & (pl.col("pctc") == "4")
-    tests = frame.filter(whole_test)
+    free = pl.col("_reason").is_null()
+    tests = together.pick(frame, free & pl.col("_names_no_part"), "_row", "_day", "_items")
     if tests.is_empty():
         return frame
-    technical = cardio & pl.col("is_technical")
-    beside = (
-        frame.filter(technical & pl.col("_claim").is_not_null())
-        .group_by(together.DAY)
-        .agg(_technical_lines=pl.len())
-        .filter(pl.col("_technical_lines") > 1)
-    )
-    return (
-        frame.join(beside, on=together.DAY, how="left", maintain_order="left")
-        .with_columns(
-            _reason=pl.when(whole_test & ((pl.col("_items") > 1) | pl.col("_technical_lines").is_not_null()))
-            .then(because("global_test_parts"))
-            .otherwise("_reason")
-        )
-        .drop("_technical_lines")
-    )
+    days = pl.col("_day").is_in(tests["_day"].unique().implode())
+    cardio = together.pick(frame, free & days & (pl.col("_list") == "cardiovascular"), "_row", "_day")
+    technical = known.beside(cardio, "is_technical").filter("is_technical").group_by("_day").len("technical")
+    refused = tests.join(technical, on="_day", how="left").filter((pl.col("_items") > 1) | (pl.col("technical") > 1))
+    return together.change(frame, refused.select("_row", _reason=because("global_test_parts")))
 
 
-def _with_parts(lines: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
+def _with_parts(lines: pl.DataFrame) -> pl.DataFrame:
     """Add `_tc`, `_tc_cap` and `_pc`: cents of one unit's technical and professional part; null where there is none.
 
     A whole test's parts come from its TC and 26 rows; a TC row, and a technical-only code, is a technical part itself.
     """
-    factor = pl.col("_factor")
-    facility = pl.col("_line_setting") == "facility"
 
-    def part(modifier: str, prefix: str) -> pl.LazyFrame:
-        figures = (
-            "work",
-            "pe_nonfacility",
-            "pe_facility",
-            "mp",
-            "opps_pe_nonfacility",
-            "opps_pe_facility",
-            "opps_mp",
-            "is_capped",
-        )
-        return rows.filter(pl.col("modifier") == modifier).select(
-            "release", "hcpcs", *(pl.col(c).alias(f"{prefix}{c}") for c in figures)
-        )
-
-    def amount(prefix: str, opps: str = "") -> pl.Expr:
-        pe = pl.when(facility).then(f"{prefix}{opps}pe_facility").otherwise(f"{prefix}{opps}pe_nonfacility")
-        return fee.amount(pl.col(f"{prefix}work"), pe, pl.col(f"{prefix}{opps}mp"), factor)
+    def amount(work: str, pe: str, mp: str) -> pl.Expr:
+        return fee.amount(pl.col(work), pl.col(pe), pl.col(mp), pl.col("_factor"))
 
     own_technical = (pl.col("_row_modifier") == "TC") | ((pl.col("_row_modifier") == "") & (pl.col("pctc") == "3"))
     own_professional = pl.col("_row_modifier") == "26"
-
-    def beside(plan: pl.LazyFrame, found: pl.LazyFrame) -> pl.LazyFrame:
-        on = ["release", "_code"]
-        return plan.join(found, left_on=on, right_on=["release", "hcpcs"], how="left", maintain_order="left")
-
-    return (
-        lines.lazy()
-        .pipe(beside, part("TC", "t_"))
-        .pipe(beside, part("26", "p_"))
-        .with_columns(
-            _tc=pl.when("has_parts").then(amount("t_")).when(own_technical).then("_fee"),
-            _tc_cap=pl.when(pl.col("has_parts") & pl.col("t_is_capped"))
-            .then(amount("t_", "opps_"))
-            .when(own_technical)
-            .then("_cap"),
-            _pc=pl.when("has_parts").then(amount("p_")).when(own_professional).then("_fee"),
-        )
-        .collect(engine="in-memory")
+    return lines.with_columns(
+        _tc=pl.when("has_parts").then(amount("t_work", "_t_pe", "t_mp")).when(own_technical).then("_fee"),
+        _tc_cap=pl.when(pl.col("has_parts") & pl.col("t_is_capped"))
+        .then(amount("t_work", "_t_opps_pe", "t_opps_mp"))
+        .when(own_technical)
+        .then("_cap"),
+        _pc=pl.when("has_parts").then(amount("p_work", "_p_pe", "p_mp")).when(own_professional).then("_fee"),
     )
 
 
-def _leaders(lines: pl.DataFrame, key: pl.Expr) -> pl.DataFrame:
-    """The line of each day and list whose part comes first, with `_leads` 1: its first unit is paid in full."""
+def _leaders(lines: pl.DataFrame, key: pl.Expr) -> pl.Series:
+    """The `_row` of the line of each day and list whose part comes first: its first unit is paid in full."""
     items = lines.select("_row", "_day", "_order", "_list", key=key, tie=pl.lit(0), count=pl.col("_items"))
     return together.leaders(items, "_list")
 

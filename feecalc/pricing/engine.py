@@ -4,7 +4,7 @@ Lines are first priced by themselves (one lazy plan), then the rules between the
 that share a list with another, and last the shares of patient and Medicare are worked out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import polars as pl
@@ -13,9 +13,24 @@ from feecalc import locality, policy
 from feecalc.money import decimals, dollars
 from feecalc.pricing import anesthesia, diagnostics, fee, gates, lines, modifiers, rows, settlement, surgery, therapy, together
 from feecalc.pricing import explain as explanation
+from feecalc.pricing.kinds import Kinds, WorkedOut, as_numbers, tell_apart
 from feecalc.schedule import Tables
 
-SMALL = 10_000  # lines
+WORDS = ("outcome", "reason", "release", "flags")  # the answers that are words, of which a file has few different ones
+# What the rules read of the kind and the place of every line; what they read of a few, they fetch for these.
+READ_OF_KIND = (
+    "release", "_qp", "_factor", "_kind_reason", "_ghost", "_raised",
+    "work", "_pe", "mp", "_opps_pe", "opps_mp", "is_capped", "is_therapy", "_anesthesia_tenths", "_is_anesthesia",
+    "_list", "_role", "_items", "_first_count", "_later_count", "_later_rank", "n_side", "n_split", "n_role", "n_who", "n_par",
+    "_sided", "_in_family", "_is_cut", "_names_no_part", "_is_status_t", "_flag_therapy_reduced", "_flag_both_sides",
+    "_preventive", "_coinsurance_percent", "_assistant_percent", "_sequestration_percent",
+)  # fmt: skip
+READ_OF_PLACE = (
+    "gpci_work", "gpci_pe", "gpci_mp", "anesthesia", "anesthesia_qp", "_place_reason", "_flag_zip_file_substituted",
+)  # fmt: skip
+FLAGS_OF_KIND = (*gates.flags(), "base_units_of_2022")
+
+FEW = 2_000  # lines: so many are priced one by one, as telling their kinds apart would take longer
 
 
 class Rules:
@@ -25,14 +40,24 @@ class Rules:
         self.tables = tables
 
     @cached_property
-    def rows(self) -> pl.LazyFrame:
+    def facts(self) -> pl.DataFrame:
         """The rows of the fee schedule with their facts."""
-        return rows.facts(self.tables.rows).lazy()
+        return rows.facts(self.tables.rows)
 
     @cached_property
-    def codes(self) -> pl.LazyFrame:
-        """The codes of each release."""
-        return self.tables.rows.select("release", "hcpcs", _code_known=pl.lit(value=True)).unique().lazy()
+    def index(self) -> rows.Index:
+        """The same, found by release, code and modifier."""
+        return rows.Index(self.facts)
+
+    @cached_property
+    def eras(self) -> pl.Series:
+        """The first days of the spans in which nothing changes that depends on the date of service."""
+        days = self.tables.days
+        changes = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in days.columns if name != "date")
+        gaps = pl.col("date") != pl.col("date").shift() + pl.duration(days=1)
+        starts = days.filter(changes | gaps.fill_null(value=True))["date"]
+        ends = days.filter(gaps.shift(-1).fill_null(value=True))["date"].dt.offset_by("1d")
+        return pl.concat([pl.Series("date", policy.turning_points(), dtype=pl.Date), starts, ends]).unique().sort()
 
 
 def price(claim_lines: pl.DataFrame, rules: Rules, explain: bool = False) -> pl.DataFrame:
@@ -41,8 +66,8 @@ def price(claim_lines: pl.DataFrame, rules: Rules, explain: bool = False) -> pl.
     Contract of the input: feecalc.pricing.lines. Each line gets exactly one outcome. `explain` adds the columns of
     `explanation.columns`. Raises InputError where the frame has no `hcpcs` column.
     """
-    worked = work_out(claim_lines, rules)
-    priced = claim_lines.hstack(worked.select(edge())).with_columns(flags(worked))
+    worked = work_out(claim_lines, rules, every_column=explain)
+    priced = claim_lines.hstack(answers(worked).with_columns(pl.col(WORDS).cast(pl.String)))
     return priced.hstack(explanation.columns(worked)) if explain else priced
 
 
@@ -52,52 +77,105 @@ def price_lazily(claim_lines: pl.LazyFrame, rules: Rules, explain: bool = False)
     return claim_lines.map_batches(lambda frame: price(frame, rules, explain), schema=empty.schema)
 
 
-def work_out(claim_lines: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """The same with every intermediate column, money in cents, in input order: what explanations are made from."""
-    read = lines.read(claim_lines)
-    with_zips = read["_zip"].null_count() < read.height
-    texts = modifiers.table(read["mods"].unique())
-    alone: list[Callable[[pl.LazyFrame], pl.LazyFrame]] = [
-        lambda f: f.join(texts.lazy(), on="mods", how="left", maintain_order="left"),
-        lambda f: attach_date(f, rules.tables),
-        lambda f: locality.attach(f, rules.tables, with_zips),
-        lambda f: attach_place(f, rules.tables),
-        lambda f: attach_row(f, rules),
-        settlement.practitioner,
-        gates.attach_setting,
-        anesthesia.base_units,
-        gate,
+def work_out(claim_lines: pl.DataFrame, rules: Rules, every_column: bool = True) -> pl.DataFrame:
+    """The same with the intermediate columns, money in cents, in input order.
+
+    `every_column` keeps all that explanations and quotes are made from, and adds the figures that only a person reads.
+    """
+    lines.check(claim_lines)
+    own = lines.own(claim_lines)
+    by_themselves: list[Callable[[pl.LazyFrame], pl.LazyFrame]] = [
+        gates.meet_place,
         fee_schedule_amount,
-        surgery.line_shares,
         anesthesia.amount,
+        surgery.amounts_alone,
     ]
-    plan = read.lazy()
-    for step in alone:
-        plan = step(plan)
-    # Looking for a better plan takes longer than pricing a few lines by this one.
-    as_it_stands = pl.QueryOptFlags.none() if read.height < SMALL else pl.QueryOptFlags()
-    frame = plan.collect(engine="in-memory", optimizations=as_it_stands)
     between: list[Callable[[pl.DataFrame], pl.DataFrame]] = [
         together.gather,
-        surgery.pair_sides,
-        lambda f: surgery.endoscopy_families(f, rules.rows),
-        surgery.rank,
-        lambda f: diagnostics.components(f, rules.rows),
-        therapy.rank,
+        lambda f: surgery.pair_sides(f, known),
+        lambda f: surgery.endoscopy_families(f, known),
+        lambda f: surgery.rank(f, known),
+        lambda f: diagnostics.components(f, known),
+        lambda f: therapy.rank(f, known),
         surgery.second_sides,
-        together.status_t,
+        lambda f: together.status_t(f, known),
         settlement.items,
         settlement.lower_of_charge,
         settlement.settle_shares,
     ]
+    known = of_kind_and_place(claim_lines, own, rules)
+    columns = (None, None) if every_column else (READ_OF_KIND, READ_OF_PLACE)
+    frame = pl.concat([own, *known.lay(*columns)], how="horizontal")
+    frame = _run(frame, by_themselves + [figures_to_show] * every_column)
     for rule in between:
         frame = rule(frame)
     return frame
 
 
+def of_kind_and_place(claim_lines: pl.DataFrame, own: pl.DataFrame, rules: Rules) -> WorkedOut:
+    """What the rules say of each line by its kind, and by its place: worked out once for all that are alike."""
+    alike = claim_lines.select(name for name in (*lines.OF_KIND, *lines.OF_PLACE) if name in claim_lines.columns)
+    if claim_lines.height <= FEW:
+        kinds = places = Kinds()
+    else:
+        era = own.select(_era=pl.when(pl.col("_date").is_not_null()).then(rules.eras.search_sorted(own["_date"], side="right")))
+        numbers = as_numbers(alike).hstack([*era, own["_bad_charge"]])
+        kinds = tell_apart(numbers.drop(lines.OF_PLACE, strict=False))
+        places = tell_apart(numbers.select("_era", *(name for name in lines.OF_PLACE if name in alike.columns)))
+    some = kinds.one_of_each(alike.drop(lines.OF_PLACE, strict=False))
+    some_places = places.one_of_each(alike.select(name for name in lines.OF_PLACE if name in alike.columns))
+    by_kind = pl.concat([kinds.one_of_each(own.select("_date", "_bad_charge")), lines.common(some)], how="horizontal")
+    by_place = pl.concat([places.one_of_each(own.select("_date")), lines.place(some_places)], how="horizontal")
+    texts = modifiers.table(by_kind["mods"].unique())
+    with_zips = by_place["_zip"].null_count() < by_place.height
+    by_kind = _run(
+        by_kind,
+        [
+            lambda f: f.join(texts.lazy(), on="mods", how="left", maintain_order="left"),
+            lambda f: attach_date(f, rules.tables),
+            lambda f: f.with_columns(_row_modifier="m_row"),
+        ],
+    )
+    by_kind = _run(
+        rules.index.attach(by_kind),
+        [
+            settlement.practitioner,
+            gates.attach_setting,
+            anesthesia.base_units,
+            gates.of_kind,
+            surgery.line_shares,
+            anesthesia.shares_of_line,
+            diagnostics.marks,
+            settlement.percentages,
+            figures_in_setting,
+            flags_of_kind,
+        ],
+    )
+    by_place = _run(
+        by_place,
+        [
+            lambda f: attach_zip_file(f, rules.tables),
+            lambda f: locality.attach(f, rules.tables, with_zips),
+            lambda f: attach_gpci(f, rules.tables),
+            gates.of_place,
+        ],
+    )
+    return WorkedOut(kinds, by_kind.drop("_date", "_bad_charge"), places, by_place.drop("_date", "release"))
+
+
+def _run(frame: pl.DataFrame, steps: Iterable[Callable[[pl.LazyFrame], pl.LazyFrame]]) -> pl.DataFrame:
+    """One lazy plan of steps, carried out."""
+    plan = frame.lazy()
+    for step in steps:
+        plan = step(plan)
+    # The plan is as good as it gets; to look for a better one takes longer than pricing a few thousand lines.
+    return plan.collect(engine="in-memory", optimizations=pl.QueryOptFlags.none())
+
+
 def attach_date(frame: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
-    """The release that serves the date of service (B3), its conversion factor by QP status (B4), and the ZIP file."""
-    by_date = frame.join(tables.days.lazy(), left_on="_date", right_on="date", how="left", maintain_order="left")
+    """The release that serves the date of service (B3) and its conversion factor by QP status (B4)."""
+    days = tables.days.lazy().drop("zip_file", "zip_substituted")
+    by_date = frame.join(days, left_on="_date", right_on="date", how="left", maintain_order="left")
     one_factor = pl.when(pl.col("_date") < _two_factors()).then("factor")
     return by_date.with_columns(_factor=pl.when("_qp").then(pl.coalesce("factor_qp", one_factor)).otherwise("factor"))
 
@@ -108,8 +186,14 @@ def _two_factors() -> pl.Expr:
     return pl.lit(min(starts))
 
 
-def attach_place(frame: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
-    """The GPCIs and the anesthesia factor of the line's locality in its release."""
+def attach_zip_file(frame: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
+    """The release and the ZIP file that serve the date of service."""
+    days = tables.days.lazy().select("date", "release", "zip_file", "zip_substituted")
+    return frame.join(days, left_on="_date", right_on="date", how="left", maintain_order="left")
+
+
+def attach_gpci(frame: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
+    """The GPCIs and the anesthesia factors of the line's locality in its release."""
     return frame.join(
         tables.gpci.lazy(),
         left_on=["release", "_mac", "_locality"],
@@ -119,79 +203,79 @@ def attach_place(frame: pl.LazyFrame, tables: Tables) -> pl.LazyFrame:
     )
 
 
-def attach_row(frame: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
-    """The row of the code and of 26, TC or 53 (B1), and whether the release knows the code at all."""
-    return (
-        frame.with_columns(_row_modifier="m_row")
-        .join(
-            rules.rows,
-            left_on=["release", "_code", "_row_modifier"],
-            right_on=["release", "hcpcs", "modifier"],
-            how="left",
-            maintain_order="left",
-        )
-        .join(rules.codes, left_on=["release", "_code"], right_on=["release", "hcpcs"], how="left", maintain_order="left")
-    )
-
-
-def gate(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """The first reason why the line is not priced (B, C1, C3, D).
-
-    `_ghost` marks a line that only modifier 22 keeps from being priced: it keeps its place among the day's surgery.
-    """
+def figures_in_setting(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The practice expense RVUs of the line's setting (A1, B2): of its row, its parts and its family's base."""
+    facility = pl.col("_line_setting") == "facility"
     return frame.with_columns(
-        _reason=gates.first_reason(),
-        _ghost=gates.only_22(),
-        **{f"_flag_{name}": flag.fill_null(value=False) for name, flag in gates.flags().items()},
+        **{
+            f"_{pe}": pl.when(facility).then(f"{pe}_facility").otherwise(f"{pe}_nonfacility")
+            for pe in ("pe", "opps_pe", "t_pe", "t_opps_pe", "p_pe", "b_pe")
+        }
     )
 
 
 def fee_schedule_amount(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """The amounts of one unit in both settings (A1), and the one that is paid in the line's: the lower of fee and cap (E6)."""
-
-    def in_setting(prefix: str) -> pl.Expr:
-        facility = pl.col("_line_setting") == "facility"
-        return pl.when(facility).then(f"{prefix}facility").otherwise(f"{prefix}nonfacility")
-
+    """The amount of one unit in the line's setting and place (A1), and what is paid: the lower of fee and cap (E6)."""
+    factor = pl.col("_factor")
     return (
-        frame.with_columns(**{f"_{name}": column for name, column in fee.amounts(pl.col("_factor")).items()})
-        .with_columns(_fee=in_setting("_"), _cap=in_setting("_opps_"), _reduced=in_setting("_therapy_"))
+        frame.with_columns(
+            _fee=fee.amount(pl.col("work"), pl.col("_pe"), pl.col("mp"), factor),
+            _cap=pl.when("is_capped").then(fee.amount(pl.col("work"), pl.col("_opps_pe"), pl.col("opps_mp"), factor)),
+            _reduced=pl.when("is_therapy").then(fee.reduced(pl.col("work"), pl.col("_pe"), pl.col("mp"), factor)),
+        )
         .with_columns(_unit=pl.min_horizontal("_fee", "_cap"))
         .with_columns(_flag_opps_capped=(pl.col("_cap") < pl.col("_fee")).fill_null(value=False))
     )
 
 
-def edge() -> list[pl.Expr]:
-    """The columns that leave feecalc, but for the flags: money and factors as decimals."""
+def figures_to_show(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """What no rule asks for and a person does: the fee in both settings, the non-participating amount, the limiting charge."""
+    both = {
+        f"_{setting}": fee.amount(pl.col("work"), pl.col(f"pe_{setting}"), pl.col("mp"), pl.col("_factor"))
+        for setting in ("nonfacility", "facility")
+    }
+    return frame.with_columns(
+        **both, _nonpar_unit=fee.nonparticipating(pl.col("_unit")), _limiting=fee.limiting_charge(pl.col("_unit"))
+    )
+
+
+def answers(worked: pl.DataFrame) -> pl.DataFrame:
+    """The columns that leave feecalc (`lines.ADDED`), money and factors as decimals, the words among them as categories."""
     priced = pl.col("_reason").is_null()
     money = ("allowed", "deductible", "coinsurance", "medicare_share", "sequestration", "received")
-    return [
-        pl.col("_outcome").cast(pl.String).alias("outcome"),
-        pl.col("_reason").cast(pl.String).alias("reason"),
-        pl.col("release"),
-        decimals(pl.col("_factor"), 4).alias("conversion_factor"),
-        dollars(pl.when(priced).then("_fee")).alias("fee"),
-        *(dollars(pl.col(f"_{name}")).alias(name) for name in money),
-    ]
+    return worked.select(
+        outcome="_outcome",
+        reason="_reason",
+        release="release",
+        conversion_factor=decimals(pl.col("_factor"), 4),
+        fee=dollars(pl.when(priced).then("_fee")),
+        **{name: dollars(pl.col(f"_{name}")) for name in money},
+    ).with_columns(flags(worked))
+
+
+# Flags are gathered as bits of a number: a frame has millions of lines and few different sets of flags.
+BIT = {name: 1 << place for place, name in enumerate(policy.load("flags")["flag"])}
+ABOUT_THE_ANSWER = sum(BIT[name] for name in ("release_substituted", "zip_file_substituted"))  # and not about an amount
+
+
+def raised(names: Iterable[str]) -> pl.Expr:
+    """The flags of these names, as one number."""
+    return pl.sum_horizontal(pl.when(f"_flag_{name}").then(pl.lit(BIT[name], dtype=pl.UInt32)).otherwise(0) for name in names)
+
+
+def flags_of_kind(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """`_raised`, the flags that are settled by a line's kind, as one number."""
+    return frame.with_columns(_raised=raised(FLAGS_OF_KIND))
 
 
 def flags(worked: pl.DataFrame) -> pl.Series:
-    """The flags of every line as one text. Those about an amount ride only where there is one.
-
-    Flags are gathered as bits of a number: a frame has millions of lines and few different sets of flags.
-    """
-    about_the_answer = {"release_substituted", "zip_file_substituted"}
-    names = list(policy.load("flags")["flag"])
-    bits = {
-        name: pl.when(f"_flag_{name}").then(pl.lit(1 << bit, dtype=pl.UInt32)).otherwise(pl.lit(0, dtype=pl.UInt32))
-        for bit, name in enumerate(names)
-    }
-    always = pl.sum_horizontal(bits[name] for name in names if name in about_the_answer)
-    of_amounts = pl.sum_horizontal(bits[name] for name in names if name not in about_the_answer)
-    raised = always + pl.when(pl.col("_reason").is_null()).then(of_amounts).otherwise(0)
-    sets = worked.select(raised.alias("flags"))["flags"]
-    if sets.is_empty():
-        return sets.cast(pl.String)
+    """The flags of every line as one text, a category. Those about an amount ride only where there is one."""
+    all_of_them = pl.col("_raised") + raised(name for name in BIT if name not in FLAGS_OF_KIND)
+    shown = pl.when(pl.col("_reason").is_null()).then(all_of_them).otherwise(all_of_them & ABOUT_THE_ANSWER)
+    sets = worked.select(flags=shown)["flags"]
     values = sets.unique()
-    texts = [" ".join(name for bit, name in enumerate(names) if value >> bit & 1) for value in values]
-    return sets.replace_strict(values, pl.Series(texts, dtype=pl.String), return_dtype=pl.String)
+    words = pl.Series([" ".join(name for name, bit in BIT.items() if value & bit) for value in values], dtype=pl.Categorical())
+    if sets.is_empty():
+        return words.alias("flags")
+    by_value = words.clear(1).new_from_index(0, (values.max() or 0) + 1).scatter(values, words)
+    return by_value.gather(sets).alias("flags")

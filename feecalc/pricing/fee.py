@@ -27,6 +27,11 @@ def amount(work: pl.Expr, pe: pl.Expr, mp: pl.Expr, factor: pl.Expr, pe_percent:
     return half_up((adjusted_work_mp * 100 + adjusted_pe * pe_percent) * factor, PER_CENT * 100)
 
 
+def reduced(work: pl.Expr, pe: pl.Expr, mp: pl.Expr, factor: pl.Expr) -> pl.Expr:
+    """The amount of a therapy unit after the day's first, in cents (E7)."""
+    return amount(work, pe, mp, factor, int(policy.percentage("therapy_practice_expense").percent))
+
+
 def _times(rvu: pl.Expr, gpci: str) -> pl.Expr:
     return rvu.cast(pl.Int64) * pl.col(gpci)
 
@@ -76,7 +81,6 @@ def amounts(factor: pl.Expr, cap_work: str = "work") -> dict[str, pl.Expr]:
     percentage (convention E6), so the non-participating and limiting amounts start from the lower of the two.
     `cap_work` names the column of work RVUs for the cap (`with_cap_work`), which differs only in rows that are not priced.
     """
-    therapy_percent = int(policy.percentage("therapy_practice_expense").percent)
     columns: dict[str, pl.Expr] = {}
     for setting in ("nonfacility", "facility"):
         pe = pl.col(f"pe_{setting}")
@@ -84,9 +88,7 @@ def amounts(factor: pl.Expr, cap_work: str = "work") -> dict[str, pl.Expr]:
         columns[f"opps_{setting}"] = pl.when(is_capped()).then(
             amount(pl.col(cap_work), pl.col(f"opps_pe_{setting}"), pl.col("opps_mp"), factor)
         )
-        columns[f"therapy_{setting}"] = pl.when(is_therapy()).then(
-            amount(pl.col("work"), pe, pl.col("mp"), factor, therapy_percent)
-        )
+        columns[f"therapy_{setting}"] = pl.when(is_therapy()).then(reduced(pl.col("work"), pe, pl.col("mp"), factor))
     return columns
 
 

@@ -63,7 +63,7 @@ def in_places(listed: str) -> pl.Expr:
 
 @cache
 def reasons() -> dict[str, pl.Expr]:
-    """Every reason that a line gives by itself, as an expression that is true where it holds."""
+    """Every reason that a line gives by its kind, wherever it was furnished, as an expression that is true where it holds."""
     by_pos = pl.col("_setting").is_null() & pl.col("_pos").is_not_null()
     anesthesia = pl.col("status") == "J"
     most_minutes = policy.load("anesthesia_base_units")["time"]["most_minutes"]
@@ -71,7 +71,7 @@ def reasons() -> dict[str, pl.Expr]:
     return {
         "units": pl.col("_units").is_null(),
         "service_date": pl.col("_date").is_null(),
-        "charge": pl.col("_charge_stated") & pl.col("_charge").is_null(),
+        "charge": pl.col("_bad_charge"),
         "unknown_practitioner": pl.col("n_who").is_null(),
         "unknown_participation": pl.col("_participation") == "unknown",
         "too_many_modifiers": pl.col("m_count") > MOST,
@@ -79,12 +79,8 @@ def reasons() -> dict[str, pl.Expr]:
         "unknown_pos": by_pos & pl.col("p_hospital").is_null(),
         "pos_not_in_force": by_pos & (pl.col("p_from") > pl.col("_date")),
         "pos_unsettled": by_pos & pl.col("p_hospital").is_not_null() & pl.col("p_setting").is_null(),
-        "no_place": pl.col("_locality").is_null() & pl.col("_zip").is_null(),
-        "unknown_zip": ~pl.col("_zip_known"),
-        "ambiguous_zip": pl.col("_zip_spans"),
         "no_release": pl.col("release").is_null(),
-        "unknown_locality": pl.col("gpci_work").is_null(),
-        "unknown_code": pl.col("_code_known").is_null(),
+        "unknown_code": pl.col("_code_known").not_().fill_null(value=True),
         "invalid_modifier": pl.col("status").is_null()
         | pl.col("m_53_with_part")
         | (pl.col("m_26_and_tc") & (pl.col("pctc") != "1")),
@@ -95,7 +91,6 @@ def reasons() -> dict[str, pl.Expr]:
         "anesthesia_minutes": anesthesia
         & (pl.col("m_anesthesia") != "AD")
         & ~pl.col("_minutes").is_between(1, most_minutes).fill_null(value=False),
-        "anesthesia_factor": anesthesia & pl.col("_anesthesia_factor").is_null(),
         "technical_in_hospital": pl.col("is_technical") & in_places("p_technical"),
         "incident_to_in_hospital": pl.col("pctc").is_in(["5", "7"]) & in_places("p_hospital"),
         "inpatient_only": (pl.col("pctc") == "8") & ~in_places("p_inpatient"),
@@ -129,8 +124,55 @@ def has_cut() -> pl.Expr:
 
 
 @cache
+def reasons_of_place() -> dict[str, pl.Expr]:
+    """Every reason that a place gives."""
+    return {
+        "no_place": pl.col("_locality").is_null() & pl.col("_zip").is_null(),
+        "unknown_zip": ~pl.col("_zip_known"),
+        "ambiguous_zip": pl.col("_zip_spans"),
+        "unknown_locality": pl.col("gpci_work").is_null(),
+    }
+
+
+def of_kind(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The first reason why a line of this kind is not priced (B, C1, C3, D), and its flags.
+
+    `_ghost` marks a line that only modifier 22 keeps from being priced: it keeps its place among the day's surgery.
+    """
+    return frame.with_columns(
+        _kind_reason=first_reason(),
+        _ghost=only_22(),
+        _is_anesthesia=(pl.col("status") == "J").fill_null(value=False),
+        **{f"_flag_{name}": flag.fill_null(value=False) for name, flag in flags().items()},
+    )
+
+
+def of_place(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The first reason why nothing is priced in this place."""
+    reasons = [pl.when(fails).then(because(code)) for code, fails in reasons_of_place().items()]
+    return frame.with_columns(
+        _place_reason=pl.coalesce(reasons), _flag_zip_file_substituted=pl.col("_zip_substituted").fill_null(value=False)
+    )
+
+
+def meet_place(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The first reason of all, by kind and by place, and the locality's anesthesia factor (cents, by QP status)."""
+    factor = pl.when("_qp").then(pl.coalesce("anesthesia_qp", "anesthesia")).otherwise("anesthesia")
+    no_factor = pl.when(pl.col("_is_anesthesia") & pl.col("_anesthesia_factor").is_null()).then(because("anesthesia_factor"))
+    return (
+        frame.with_columns(_anesthesia_factor=factor)
+        .with_columns(_elsewhere=pl.min_horizontal("_place_reason", no_factor))
+        # An enumeration is in the order in which the rules decide.
+        .with_columns(
+            _reason=pl.min_horizontal("_kind_reason", "_elsewhere"), _ghost=pl.col("_ghost") & pl.col("_elsewhere").is_null()
+        )
+        .drop("_kind_reason", "_elsewhere", "_place_reason")
+    )
+
+
+@cache
 def first_reason() -> pl.Expr:
-    """The first reason that holds, in the order of policy/reasons.toml; null where none does."""
+    """The first reason of a kind, in the order of policy/reasons.toml; null where none holds."""
     gates = reasons()
     statuses = [code for code in policy.reasons() if code in by_status()]
     in_order = [ROW_REASON if code == statuses[0] else code for code in policy.reasons() if code not in statuses[1:]]
@@ -163,7 +205,6 @@ def flags() -> dict[str, pl.Expr]:
     facility = pl.col("_line_setting") == "facility"
     return {
         "release_substituted": pl.col("substituted"),
-        "zip_file_substituted": pl.col("_zip_substituted"),
         "qp_default": pl.col("factor_qp").is_not_null() & ~pl.col("_qp"),
         "telehealth_pos": pl.col("_setting").is_null() & pl.col("p_telehealth") & (pl.col("_date") < settled),
         "restricted": pl.col("status") == "R",

@@ -48,53 +48,84 @@ ADDED = {
 }
 
 
-def read(lines: pl.DataFrame) -> pl.DataFrame:
-    """The typed, cleaned columns of the contract, `_row` first; one row a line, in the same order.
+# What tells lines apart beside their day, and what tells their places apart.
+OF_KIND = (
+    "hcpcs",
+    "modifiers",
+    "units",
+    "pos",
+    "setting",
+    "provider_type",
+    "participation",
+    "qp",
+    "minutes",
+    "induction",
+)
+OF_PLACE = ("mac", "locality", "zip")
 
-    A value that cannot be read becomes null here, and the gates turn it into a reason. Raises InputError where `hcpcs` is
-    missing or a column's name is one that feecalc writes.
-    """
-    schema = lines.schema
-    if "hcpcs" not in schema:
-        raise InputError(f"The lines have no column 'hcpcs'. They have: {', '.join(schema) or 'none'}.")
-    clash = [name for name in schema if name in ADDED]
+
+def check(lines: pl.DataFrame) -> None:
+    """Raise InputError where `hcpcs` is missing or a column's name is one that feecalc writes."""
+    if "hcpcs" not in lines.columns:
+        raise InputError(f"The lines have no column 'hcpcs'. They have: {', '.join(lines.columns) or 'none'}.")
+    clash = [name for name in lines.columns if name in ADDED]
     if clash:
         raise InputError(f"Rename these columns first, feecalc writes them itself: {', '.join(clash)}.")
-    has = schema.names().__contains__
 
-    def text(name: str) -> pl.Expr:
-        """A column as trimmed, upper-case text; null where it is absent or blank."""
-        if not has(name):
-            return pl.lit(None, dtype=pl.String)
-        return pl.col(name).cast(pl.String)
 
+def own(lines: pl.DataFrame) -> pl.DataFrame:
+    """What is each line's own: its place in the frame (`_row`), its claim, number, date and amounts of money, typed.
+
+    A value that cannot be read becomes null here and in `common`, and the gates turn it into a reason.
+    """
+    schema = lines.schema
+    stated = pl.col("charge").cast(pl.String).fill_null("") != "" if "charge" in schema else pl.lit(value=False)
+    columns = {
+        "_row": pl.int_range(pl.len(), dtype=pl.UInt32),
+        "_claim": pl.col("claim_id") if "claim_id" in schema else pl.lit(None, dtype=pl.Int64),
+        "_order": _order(schema),
+        "_date": _date(schema),
+        "_charge": _money(schema, "charge"),
+        "_bad_charge": stated & _money(schema, "charge").is_null(),
+        "_open_deductible": _money(schema, "deductible_left").fill_null(0),
+    }
+    return lines.select(**columns)
+
+
+def common(lines: pl.DataFrame) -> pl.DataFrame:
+    """What lines may have in common: code, modifiers, units, setting, practitioner. One row a line, typed and cleaned."""
+    schema, distinct = lines.schema, _Distinct(lines)
+    figures = {
+        "_units": _units(schema),
+        "_qp": _flag(schema, "qp"),
+        "_minutes": _whole(schema, "minutes"),
+        "_induction": _flag(schema, "induction"),
+    }
+    return (
+        lines.with_columns(**figures)
+        .select(*figures)
+        .hstack(
+            [
+                distinct.clean("hcpcs", _code).rename("_code"),
+                distinct.clean("modifiers", _modifiers).fill_null("").rename("mods"),
+                distinct.clean("pos", lambda value: value.zfill(2)).rename("_pos"),
+                distinct.clean("setting", _setting).rename("_setting"),
+                distinct.clean("provider_type", lambda value: value).fill_null("PHYSICIAN").rename("_type"),
+                distinct.clean("participation", _participation).fill_null("PAR").rename("_participation"),
+            ]
+        )
+    )
+
+
+def place(lines: pl.DataFrame) -> pl.DataFrame:
+    """Where the lines' services were furnished, as stated. One row a line, cleaned."""
     distinct = _Distinct(lines)
-    return lines.select(
-        _row=pl.int_range(pl.len(), dtype=pl.UInt32),
-        _claim=pl.col("claim_id") if has("claim_id") else pl.lit(None, dtype=pl.Int64),
-        _order=_order(schema),
-        _date=_date(schema),
-        _units=_units(schema),
-        _charge=_money(schema, "charge"),
-        _charge_stated=(text("charge").fill_null("") != "") if has("charge") else pl.lit(value=False),
-        _qp=_flag(schema, "qp"),
-        _minutes=_whole(schema, "minutes"),
-        _induction=_flag(schema, "induction"),
-        _open_deductible=_money(schema, "deductible_left").fill_null(0)
-        if has("deductible_left")
-        else pl.lit(0, dtype=pl.Int64),
-    ).hstack(
+    return pl.DataFrame(
         [
-            distinct.clean("hcpcs", _code).rename("_code"),
-            distinct.clean("modifiers", _modifiers).fill_null("").rename("mods"),
-            distinct.clean("pos", lambda value: value.zfill(2)).rename("_pos"),
-            distinct.clean("setting", _setting).rename("_setting"),
             distinct.clean("mac", lambda value: value.zfill(5)).rename("_mac"),
             distinct.clean("locality", _locality).rename("_locality"),
             distinct.clean("locality", _mac_of).rename("_mac_of_locality"),
             distinct.clean("zip", lambda value: value[:5].zfill(5)).rename("_zip"),
-            distinct.clean("provider_type", lambda value: value).fill_null("PHYSICIAN").rename("_type"),
-            distinct.clean("participation", _participation).fill_null("PAR").rename("_participation"),
         ]
     )
 

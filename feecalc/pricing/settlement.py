@@ -8,7 +8,6 @@ import polars as pl
 from feecalc import policy
 from feecalc.money import half_up
 from feecalc.pricing import shares, together
-from feecalc.pricing.fee import limiting_charge, nonparticipating
 from feecalc.pricing.outcomes import outcome
 from feecalc.pricing.shares import PARTICIPATION, WHO
 
@@ -56,8 +55,6 @@ def items(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         _outcome=outcome(),
         _full=pl.coalesce("_parts_allowed", by_items),
-        _nonpar_unit=nonparticipating(pl.col("_unit")),
-        _limiting=limiting_charge(pl.col("_unit")),
         _flag_reduced=(surgical_cut | pl.col("_flag_reduced_part") | pl.col("_family_mode")).fill_null(value=False),
     ).with_columns(
         _allowed=pl.when(pl.col("_outcome") == "priced")
@@ -105,27 +102,43 @@ def shares_of(name: str) -> pl.Expr:
     return rate
 
 
-def settle_shares(frame: pl.DataFrame) -> pl.DataFrame:
-    """Deductible, coinsurance, Medicare's share and sequestration (F4 to F6), each rounded to cents for its line."""
+def percentages(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The percent of the patient, of an assistant's line and of sequestration, and whether the deductible is waived."""
     cost = policy.load("cost_sharing")
-    usual = int(cost["coinsurance"]["percent"])
     screening = shares_of("screening_turned_diagnostic")
-    percent = pl.when("m_33").then(0).when("m_pt").then(screening).otherwise(usual)
     assistants = policy.percentage("assistant_minutes")
     by_assistant = pl.col("m_assistant_minutes") & (pl.col("_date") >= assistants.start)
+    return frame.with_columns(
+        _preventive=pl.col("m_33") | pl.col("m_pt"),
+        _coinsurance_percent=pl.when("m_33")
+        .then(0)
+        .when("m_pt")
+        .then(screening)
+        .otherwise(int(cost["coinsurance"]["percent"])),
+        _assistant_percent=pl.when(by_assistant).then(pl.lit(int(assistants.percent))).otherwise(pl.lit(100)),
+        _sequestration_percent=shares_of("sequestration"),
+    )
+
+
+def settle_shares(frame: pl.DataFrame) -> pl.DataFrame:
+    """Deductible, coinsurance, Medicare's share and sequestration (F4 to F6), each rounded to cents for its line."""
+
+    def part(cents: str, percent: str) -> pl.Expr:
+        return half_up(pl.col(cents) * pl.col(percent), 100)
+
+    subject, full = pl.col("_allowed") - pl.col("_deductible"), pl.col("_subject") - pl.col("_coinsurance")
+    medicare, sequestered = pl.col("_medicare_share"), pl.col("_sequestration")
     return (
         _deductible(frame)
-        .with_columns(_coinsurance=half_up((pl.col("_allowed") - pl.col("_deductible")) * percent, 100))
-        .with_columns(_full_share=pl.col("_allowed") - pl.col("_deductible") - pl.col("_coinsurance"))
-        .with_columns(
-            _medicare_share=pl.when(by_assistant)
-            .then(half_up(pl.col("_full_share") * int(assistants.percent), 100))
-            .otherwise("_full_share")
-        )
-        .with_columns(_sequestration=half_up(pl.col("_medicare_share") * shares_of("sequestration"), 100))
-        .with_columns(
-            _received=pl.col("_deductible") + pl.col("_coinsurance") + pl.col("_medicare_share") - pl.col("_sequestration")
-        )
+        .lazy()
+        .with_columns(_subject=subject)
+        .with_columns(_coinsurance=part("_subject", "_coinsurance_percent"))
+        .with_columns(_full_share=full)
+        .with_columns(_medicare_share=part("_full_share", "_assistant_percent"))
+        .with_columns(_sequestration=part("_medicare_share", "_sequestration_percent"))
+        .with_columns(_received=pl.col("_deductible") + pl.col("_coinsurance") + medicare - sequestered)
+        .drop("_subject", "_full_share")
+        .collect(engine="in-memory", optimizations=pl.QueryOptFlags.none())
     )
 
 
@@ -134,7 +147,7 @@ def _deductible(frame: pl.DataFrame) -> pl.DataFrame:
     open_one = pl.col("_open_deductible") > 0
     if not frame.select(open_one.any()).item():
         return frame.with_columns(_deductible=pl.when(pl.col("_allowed").is_not_null()).then(pl.lit(0, dtype=pl.Int64)))
-    subject = pl.when(pl.col("m_33") | pl.col("m_pt")).then(0).otherwise(pl.col("_allowed").fill_null(0))
+    subject = pl.when("_preventive").then(0).otherwise(pl.col("_allowed").fill_null(0))
     lines = frame.select("_row", "_day", "_order", "_open_deductible", subject=subject).sort("_day", "_order", "_row")
     taken = lines.select(
         "_row",

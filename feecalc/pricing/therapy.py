@@ -7,25 +7,23 @@ Source: CMS record layout of the relative value files, MULT PROC 5; 50 percent i
 import polars as pl
 
 from feecalc.pricing import together
+from feecalc.pricing.kinds import WorkedOut
 
 
-def rank(frame: pl.DataFrame) -> pl.DataFrame:
+def rank(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
     """Pay one unit of the day's therapy in full and the others at the reduced amount."""
     therapy = pl.col("_together") & (pl.col("_list") == "therapy") & pl.col("_reason").is_null()
-    items = together.pick(
-        frame, therapy, "_row", "_day", "_order", key=pl.col("pe_nonfacility"), tie=pl.col("_fee"), count=pl.col("_items")
-    )
-    if items.is_empty():
+    lines = together.pick(frame, therapy, "_row", "_day", "_order", "_items", tie="_fee", count="_items")
+    if lines.is_empty():
         return frame
-    leaders = together.leaders(items)
-    leads = pl.col("_leads").fill_null(0)
-    return (
-        together.put(frame, leaders)
-        .with_columns(
-            _first_count=pl.when(therapy).then(leads).otherwise("_first_count"),
-            _later_count=pl.when(therapy).then(pl.col("_items") - leads).otherwise("_later_count"),
-            _flag_therapy_reduced=pl.when(therapy).then(pl.col("_items") > leads).otherwise("_flag_therapy_reduced"),
-        )
-        .drop("_leads")
-        .pipe(together.flag_uncertain, pl.col("list") == "therapy", pl.lit("therapy"))
+    leads = pl.col("_row").is_in(
+        together.leaders(known.beside(lines, "pe_nonfacility").rename({"pe_nonfacility": "key"})).implode()
     )
+    placed = lines.with_columns(_leads=leads.cast(pl.Int64)).select(
+        "_row",
+        _first_count="_leads",
+        _later_count=pl.col("_items") - pl.col("_leads"),
+        _flag_therapy_reduced=pl.col("_items") > pl.col("_leads"),
+    )
+    frame = together.change(frame, placed)
+    return together.flag_uncertain(frame, pl.col("_list") == "therapy", pl.lit("therapy"))

@@ -3,6 +3,7 @@
 import polars as pl
 
 from feecalc import policy
+from feecalc.pricing.kinds import WorkedOut
 from feecalc.pricing.outcomes import because, cannot_be_priced
 
 DAY = ["_claim", "_date"]
@@ -16,12 +17,10 @@ def gather(frame: pl.DataFrame) -> pl.DataFrame:
     Claims of which each line stands alone take the short way past those rules.
     """
     frame = number_days(frame)
-    listed = pick(frame, pl.col("_list").is_not_null(), "_row", "_day", "_list", "_items")
+    in_a_list = pl.col("_list").is_not_null()
     crowded = (pl.col("_list") == "surgery") & (pl.col("_items") > MOST_PLACES)
-    shared = listed.filter(pl.struct("_day", "_list").is_duplicated() | crowded).select("_row", _together=pl.lit(value=True))
-    if shared.is_empty():
-        return frame.with_columns(_together=pl.lit(value=False))
-    return put(frame, shared).with_columns(pl.col("_together").fill_null(value=False))
+    listed = pick(frame, in_a_list, "_row", shared=_group("_list").is_duplicated() | crowded)
+    return put(frame, listed.filter("shared").select("_row", _together=pl.lit(value=True)), nothing=False)
 
 
 def number_days(frame: pl.DataFrame) -> pl.DataFrame:
@@ -45,21 +44,37 @@ def in_order(items: pl.DataFrame, *apart: str) -> pl.DataFrame:
     `items` has `_day`, `key`, `tie`, `_order`, `_row` and `count`, the places that an item takes; `apart` names columns that
     make lists of their own. The highest `key` comes first, then the highest `tie`, then the first line.
     """
-    group = ["_day", *apart]
-    several = pl.struct(group).is_duplicated() if apart else pl.col("_day").is_duplicated()
-    marked = items.with_columns(_several=several)
+    marked = items.with_columns(_group=_group(*apart)).with_columns(_several=pl.col("_group").is_duplicated())
     alone = marked.filter(~pl.col("_several")).with_columns(_before=pl.lit(0, dtype=pl.Int64))
-    down = [*([False] * len(group)), True, True, False, False]
-    ranked = (
-        marked.filter("_several")
-        .sort(*group, "key", "tie", "_order", "_row", descending=down)
-        .with_columns(_taken=pl.col("count").cum_sum() - pl.col("count"))
-        .with_columns(_new=pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in group).fill_null(value=True))
+    several = marked.filter("_several")
+    packed = _packed(several)
+    if packed is None:
+        ranked = several.sort("_group", "key", "tie", "_order", "_row", descending=[False, True, True, False, False])
+    else:
+        ranked = several.sort("_group", packed, descending=[False, True])
+    placed = (
+        ranked.lazy()
+        .with_columns(
+            _taken=pl.col("count").cum_sum() - pl.col("count"),
+            _new=(pl.col("_group") != pl.col("_group").shift()).fill_null(value=True),
+        )
         # Counts only grow, so the count at the head of a list, carried forward, is the largest so far.
         .with_columns(_before=(pl.col("_taken") - pl.when("_new").then("_taken").forward_fill()).cast(pl.Int64))
         .drop("_taken", "_new")
+        .collect(engine="in-memory", optimizations=pl.QueryOptFlags.none())
     )
-    return pl.concat([alone, ranked]).drop("_several")
+    return pl.concat([alone, placed]).drop("_several", "_group")
+
+
+LISTS_APART = 16  # how many lists a day can have apart, of surgery by role or of tests by kind
+
+
+def _group(*apart: str) -> pl.Expr:
+    """A day's list as one number."""
+    number = pl.col("_day").cast(pl.Int64)
+    for name in apart:
+        number = number * LISTS_APART + pl.col(name).to_physical().cast(pl.Int64)
+    return number
 
 
 def pick(frame: pl.DataFrame, which: pl.Expr, *columns: str | pl.Expr, **named: pl.Expr | str) -> pl.DataFrame:
@@ -67,8 +82,8 @@ def pick(frame: pl.DataFrame, which: pl.Expr, *columns: str | pl.Expr, **named: 
     return frame.lazy().filter(which).select(*columns, **named).collect(engine="in-memory")
 
 
-def put(frame: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """Lay the columns of `found` beside the lines that its `_row` names, null beside the others.
+def put(frame: pl.DataFrame, found: pl.DataFrame, nothing: bool | None = None) -> pl.DataFrame:
+    """Lay the columns of `found` beside the lines that its `_row` names, `nothing` beside the others.
 
     Lines stand at the place that their `_row` counts, so nothing need be looked up; a join would copy the whole frame.
     """
@@ -76,19 +91,25 @@ def put(frame: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     columns = []
     for name in found.columns:
         if name != "_row":
-            column = pl.Series(name, [None], dtype=found.schema[name]).new_from_index(0, frame.height)
+            column = pl.Series(name, [nothing], dtype=found.schema[name]).new_from_index(0, frame.height)
             columns.append(column.scatter(places, found[name]) if found.height else column)
     return frame.with_columns(columns)
 
 
-def leaders(items: pl.DataFrame, *apart: str) -> pl.DataFrame:
-    """The line that comes first in each list, with `_leads` 1: its first unit is paid in full."""
+def change(frame: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Put the columns of `found` in the place of the frame's own at the lines that its `_row` names."""
+    if found.is_empty():
+        return frame
+    places = found["_row"]
+    return frame.with_columns(frame[name].scatter(places, found[name]) for name in found.columns if name != "_row")
+
+
+def leaders(items: pl.DataFrame, *apart: str) -> pl.Series:
+    """The `_row` of the line that comes first in each list: its first unit is paid in full."""
     packed = _packed(items)
     if packed is None:
-        first = in_order(items, *apart).filter(pl.col("_before") == 0)
-    else:
-        first = items.filter(packed == packed.max().over("_day", *apart))
-    return first.select("_row", _leads=pl.lit(1, dtype=pl.Int64))
+        return in_order(items, *apart).filter(pl.col("_before") == 0)["_row"]
+    return items.filter(packed == packed.max().over(_group(*apart)))["_row"]
 
 
 def _packed(items: pl.DataFrame) -> pl.Expr | None:
@@ -120,39 +141,37 @@ def flag_uncertain(frame: pl.DataFrame, listed: pl.Expr, lists: pl.Expr, keeps_p
     left = listed & cannot_be_priced() & pl.col("_claim").is_not_null()
     if keeps_place is not None:
         left &= ~keeps_place
-    gone = frame.filter(left).select(*DAY, _left=lists).unique()
+    gone = pick(frame, left, "_day", _left=lists).unique()
     if gone.is_empty():
         return frame
-    return (
-        frame.with_columns(_left=pl.when(listed).then(lists))
-        .join(gone.with_columns(_shaken=pl.lit(value=True)), on=[*DAY, "_left"], how="left", maintain_order="left")
-        .with_columns(_flag_rank_uncertain=pl.col("_flag_rank_uncertain") | pl.col("_shaken").fill_null(value=False))
-        .drop("_left", "_shaken")
-    )
+    days = pl.col("_day").is_in(gone["_day"].unique().implode())
+    shaken = pick(frame, listed & days, "_row", "_day", _left=lists).join(gone, on=["_day", "_left"], how="semi")
+    return change(frame, shaken.select("_row", _flag_rank_uncertain=pl.lit(value=True)))
 
 
-def status_t(frame: pl.DataFrame) -> pl.DataFrame:
+def status_t(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
     """Status T pays only alone (convention C2): nothing beside a priced A or R line, unknown beside one that is not settled."""
-    waits = (pl.col("status") == "T") & pl.col("_reason").is_null() & pl.col("_claim").is_not_null()
-    waiting = frame.filter(waits).select(DAY).unique()
+    waits = pl.col("_is_status_t") & pl.col("_reason").is_null() & pl.col("_claim").is_not_null()
+    waiting = pick(frame, waits, "_row", "_day")
     if waiting.is_empty():
         return frame
+    days = pl.col("_day").is_in(waiting["_day"].unique().implode())
     beside = (
-        frame.join(waiting, on=DAY, how="semi", nulls_equal=True)
-        .group_by(DAY)
+        known.beside(pick(frame, days, "_row", "_day", "_reason"), "status")
+        .group_by("_day")
         .agg(
             _beside_priced=(pl.col("_reason").is_null() & pl.col("status").is_in(["A", "R"])).any(),
             _beside_unsettled=cannot_be_priced().any(),
         )
     )
-    return (
-        frame.join(beside, on=DAY, how="left", nulls_equal=True, maintain_order="left")
+    found = (
+        waiting.join(beside, on="_day")
         .with_columns(
-            _reason=pl.when(waits & pl.col("_beside_priced"))
+            _reason=pl.when("_beside_priced")
             .then(because("status_t_with_others"))
-            .when(waits & pl.col("_beside_unsettled"))
+            .when("_beside_unsettled")
             .then(because("status_t_uncertain"))
-            .otherwise("_reason")
         )
-        .drop("_beside_priced", "_beside_unsettled")
+        .select("_row", "_reason")
     )
+    return change(frame, found)
