@@ -296,6 +296,10 @@ class OpenSchedule:
             return engine.price_lazily(lines, self.rules, explain)
         return engine.price(lines, self._rules_for(lines), explain)
 
+    def answers(self, lines: pl.DataFrame, explain: bool = False) -> pl.DataFrame:
+        """The columns that `price_lines` adds, alone, with categories for its words: for files of millions of lines."""
+        return engine.answers(lines, self._rules_for(lines), explain)
+
     def _rules_for(self, lines: pl.DataFrame) -> engine.Rules:
         """The rules over what a frame needs: a few lines have few codes, a file has most."""
         if lines.height > FEW_LINES or "hcpcs" not in lines.columns:

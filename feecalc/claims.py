@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -31,7 +31,7 @@ from feecalc.errors import InputError
 from feecalc.pricing.lines import MOST_CENTS, MOST_UNITS
 from feecalc.pricing.modifiers import MOST as MOST_MODIFIERS
 
-BATCH = 1_000_000  # rows that are priced at once
+BATCH = 500_000  # rows that are priced at once
 EXPLAINED_BATCH = 50_000  # the words of an explanation take far more room than its numbers
 BLOCK = 1 << 25  # bytes of a csv file that are read at once
 LONGEST_RECORD = 1 << 26  # bytes; a longer one is a quotation mark that is never closed
@@ -709,6 +709,11 @@ class Told:
     problems: list[pl.DataFrame] = field(default_factory=list)
     summary: Summary = field(default_factory=Summary)
 
+    def add(self, other: "Told") -> None:
+        """What another part of the file told."""
+        self.repairs.update(other.repairs)
+        self.problems += other.problems
+
     def reject(self, rows: pl.Series, column: str, values: pl.Series, reasons: pl.Series) -> None:
         """Keep values that cannot be read; `rows` count from 0."""
         name = pl.Series([column], dtype=pl.String).new_from_index(0, rows.len())
@@ -765,8 +770,8 @@ class _Cleaner:
         self.texts = {name: self.text(column) for name, column in columns.of_contract.items() if self._is_coded(name, column)}
         if columns.modifiers:
             self.texts["modifiers"] = self._modifiers()
-        found = pl.DataFrame(self.texts).select(pl.all().unique().implode())  # all columns at once, on every core
-        self.distinct = {name: found[name][0] if frame.height else self.texts[name] for name in self.texts}
+        self.texts = dict(zip(self.texts, pl.DataFrame(self.texts).with_columns(pl.all().cast(pl.Categorical)), strict=True))
+        self.distinct = {name: text.unique().cast(pl.String) for name, text in self.texts.items()}
 
     def _is_coded(self, name: str, column: str) -> bool:
         """Whether a column is read by its distinct values; one that its type already makes fit is not."""
@@ -810,19 +815,21 @@ class _Cleaner:
         read = [reading.value for reading in readings]
         if kind == pl.String and read == values.to_list():
             return text.alias(name)
-        return text.replace_strict(values, pl.Series(read, dtype=kind), return_dtype=kind).alias(name)
+        new = pl.Series(read, dtype=kind)
+        numbers = values.cast(pl.Categorical).to_physical()
+        return text.to_physical().replace_strict(numbers, new, return_dtype=kind).alias(name)
 
     def _tell(self, text: pl.Series, column: str, values: pl.Series, readings: list[Reading]) -> None:
         repairs = {v: r.repair for v, r in zip(values, readings, strict=True) if r.repair}
         if repairs:
-            counts = text.filter(text.is_in(list(repairs))).value_counts()
-            for value, count in counts.iter_rows():
-                self.told.repairs[repairs[value]] += count
+            for value, count in text.value_counts().iter_rows():
+                if value in repairs:
+                    self.told.repairs[repairs[value]] += count
         reasons = pl.Series([r.problem for r in readings], dtype=pl.String)
         bad = reasons.is_not_null()
         if bad.any():
-            where = text.is_in(values.filter(bad).implode(), nulls_equal=True)
-            found = text.filter(where)
+            where = text.cast(pl.String).is_in(values.filter(bad).implode(), nulls_equal=True)
+            found = text.filter(where).cast(pl.String)
             self.told.reject(
                 self.rows.filter(where), column, found, found.replace_strict(values, reasons, return_dtype=pl.String)
             )
@@ -883,36 +890,94 @@ def _without_point(text: pl.Series) -> pl.Series:
 
 
 @dataclass
+class Runs:
+    """Neighbouring lines of one claim (and day): where each run begins, and a number that stands for its claim.
+
+    Files hold the lines of a claim together as a rule, so runs tell nearly all, and are few beside the lines.
+    """
+
+    starts: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.Int64))
+    keys: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.UInt64))  # null where a line has no claim
+    rows: int = 0
+
+    @classmethod
+    def of(cls, parts: Sequence["Runs"]) -> "Runs":
+        """The runs of a file from those of its parts; one that two parts share is one."""
+        offsets = list(accumulate((part.rows for part in parts), initial=0))
+        if not parts:
+            return cls()
+        starts = pl.concat([part.starts + offset for part, offset in zip(parts, offsets, strict=False)])
+        keys = pl.concat([part.keys for part in parts])
+        begins = keys.is_null() | keys.ne_missing(keys.shift())
+        return cls(starts.filter(begins), keys.filter(begins), offsets[-1])
+
+    @property
+    def unique(self) -> bool:
+        """Whether no claim lies in two places."""
+        return self.keys.drop_nulls().n_unique() == self.keys.len() - self.keys.null_count()
+
+    def rows_of(self, which: pl.Series) -> pl.DataFrame:
+        """`row` and `key` of every line of some runs."""
+        ends = self.starts.shift(-1, fill_value=self.rows)
+        runs = pl.DataFrame({"start": self.starts, "end": ends, "key": self.keys}).filter(which)
+        return runs.select(row=pl.int_ranges("start", "end"), key="key").explode("row")
+
+
+def runs_of(claims: pl.Series, days: pl.Series | None = None) -> Runs:
+    """The runs of lines of one claim, or of one claim and day. The keys are hashes; a line without a claim is its own run."""
+    begins = claims.ne_missing(claims.shift()) | claims.is_null()
+    if days is not None:
+        begins |= days.ne_missing(days.shift())
+    first = begins.scatter(0, True).arg_true()
+    of_claim = claims.gather(first)
+    keys = of_claim.hash(seed=1)
+    if days is not None:
+        keys ^= days.gather(first).hash(seed=2)
+    return Runs(first.cast(pl.Int64), _blank(keys, of_claim.is_null()), claims.len())
+
+
+def _blank(series: pl.Series, where: pl.Series) -> pl.Series:
+    return series.zip_with(~where, series.clear(1).new_from_index(0, series.len()))
+
+
+@dataclass
 class Survey:
-    """What the whole file decides. `keys` has a number for the claim and day of each line, null for a line without a claim."""
+    """What the whole file decides. `runs` are those of claims and days; None where no line has a claim."""
 
     rows: int
-    keys: pl.Series | None
+    runs: Runs | None
     ambiguous: bool
     duplicates: int
     duplicate_rows: list[tuple[int, ...]]
     notes: list[str]
 
 
-def plan(keys: pl.Series | None, rows: int, size: int) -> tuple[list[int], pl.DataFrame]:
+def plan(runs: Runs | None, rows: int, size: int) -> tuple[list[int], pl.DataFrame]:
     """Batches of at least `size` rows that end where a claim ends, and the rows of claims that lie in several of them.
 
     Returns the ends of the batches, and `row`, `part` of the scattered lines: the lines of a claim are in one part, and a
     part has about `size` rows.
     """
-    if keys is None:
-        return [*range(size, rows, size), rows] if rows else [], pl.DataFrame(schema={"row": pl.UInt32, "part": pl.Int64})
-    starts = (keys.is_null() | keys.ne_missing(keys.shift())).arg_true()
+    nothing = pl.DataFrame(schema={"row": pl.Int64, "part": pl.Int64})
+    if runs is None:
+        return [*range(size, rows, size), rows] if rows else [], nothing
+    starts = runs.starts
     ends: list[int] = []
     while rows and (not ends or ends[-1] < rows):
         at = int(starts.search_sorted((ends[-1] if ends else 0) + size))
         ends.append(int(starts[at]) if at < starts.len() else rows)
-    runs = pl.DataFrame({"key": keys.gather(starts), "batch": pl.Series(ends).search_sorted(starts, side="right")})
-    spread = runs.drop_nulls().group_by("key").agg(pl.col("batch").min() != pl.col("batch").max()).filter("batch").select("key")
-    # The key is a hash: two claims that share one are only collected together, never priced as one.
-    scattered = pl.DataFrame({"row": pl.int_range(rows, dtype=pl.UInt32, eager=True), "key": keys}).join(
-        spread, on="key", how="semi", maintain_order="left"
+    if runs.unique:
+        return ends, nothing
+    batch = pl.Series(ends).search_sorted(starts, side="right")
+    spread = (
+        pl.DataFrame({"key": runs.keys, "batch": batch})
+        .drop_nulls()
+        .group_by("key")
+        .agg(pl.col("batch").n_unique())
+        .filter(pl.col("batch") > 1)["key"]
     )
+    # The key is a hash: two claims that share one are only collected together, never priced as one.
+    scattered = runs.rows_of(runs.keys.is_in(spread.implode()).fill_null(value=False))
     sizes = scattered.group_by("key", maintain_order=True).len()
     parts = sizes.select("key", part=(pl.col("len").cast(pl.Int64).cum_sum() - pl.col("len")) // size)
     return ends, scattered.join(parts, on="key", how="left", maintain_order="left").select("row", "part")
@@ -941,27 +1006,53 @@ class _Job:
     def survey(self) -> Survey:
         """Read what tells claims and days apart."""
         claim, of = self.columns.claim, self.columns.of_contract
-        numbered = "line" in of and bool(claim)
         identity = (of["claim_id"],) if "claim_id" in of else claim
-        needed = [*claim, *identity, *(of[name] for name in ("line", "service_date") if name in of)]
-        keys: list[pl.Series] = []
-        lines: list[pl.Series] = []
-        rows, ambiguous = 0, False
-        for frame in self.table.frames(list(dict.fromkeys(needed)) or [of["hcpcs"]]):
+        numbered = "line" in of and bool(claim)
+        of_days: list[Runs] = []
+        of_claims: list[Runs] = []
+        rows, ambiguous, counts_up = 0, False, True
+        before: tuple[Any, Any] | None = None
+        for frame in self.table.frames(self._identifying(identity)):
+            if frame.is_empty():
+                continue
             rows += frame.height
             days, day_first = self._days(frame)
             ambiguous |= day_first
             if claim:
-                key = frame.select(claim_key(frame.schema, claim)).to_series()
-                keys.append(_hashed(key, days))
+                of_days.append(runs_of(_claims(frame, claim), days))
             if numbered:
-                key = frame.select(claim_key(frame.schema, identity)).to_series()
-                lines.append(_hashed(key, frame[of["line"]]))
-        together = pl.concat(keys) if keys else pl.Series(dtype=pl.UInt64) if claim else None
-        count, shown = _duplicates(pl.concat(lines)) if lines else (0, [])
-        alone = together.null_count() if together is not None else 0
+                claims, numbers = _claims(frame, identity), _line_numbers(frame[of["line"]])
+                of_claims.append(runs_of(claims))
+                counts_up &= _counts_up(numbers, of_claims[-1].starts)
+                counts_up &= (
+                    before is None or before[0] != claims[0] or bool(numbers[0] and before[1] and before[1] < numbers[0])
+                )
+                before = claims[-1], numbers[-1]
+        runs = Runs.of(of_days) if claim else None
+        # Where no claim lies in two places and its lines count upwards, no two lines share claim and number.
+        plain = not numbered or (counts_up and Runs.of(of_claims).unique)
+        count, shown = (0, []) if plain else self._duplicates(identity)
+        alone = runs.keys.null_count() if runs is not None else 0
         notes = [f"{alone:,} lines have no {' or no '.join(claim)}: each is priced as a day of its own."] if alone else []
-        return Survey(rows, together, ambiguous, count, shown, notes)
+        return Survey(rows, runs, ambiguous, count, shown, notes)
+
+    def _identifying(self, identity: Sequence[str]) -> list[str]:
+        """The columns of the file that tell claims and days apart."""
+        of = self.columns.of_contract
+        needed = [*self.columns.claim, *identity, *(of[name] for name in ("line", "service_date") if name in of)]
+        return list(dict.fromkeys(needed)) or [of["hcpcs"]]
+
+    def _duplicates(self, identity: Sequence[str]) -> tuple[int, list[tuple[int, ...]]]:
+        """How many lines share claim and number with another, and the rows of the first such groups."""
+        line = self.columns.of_contract["line"]
+        keys = []
+        for frame in self.table.frames(list(dict.fromkeys([*identity, line]))):
+            claims, numbers = _claims(frame, identity), _line_numbers(frame[line])
+            keys.append(_blank(claims.hash(seed=1) ^ numbers.hash(seed=2), claims.is_null()))
+        lines = pl.DataFrame({"key": pl.concat(keys)}).with_row_index("row").drop_nulls()
+        twice = lines.filter(pl.col("key").is_duplicated())
+        groups = twice.group_by("key", maintain_order=True).agg("row").head(SHOWN_DUPLICATES)
+        return twice.height, [tuple(rows) for rows in groups["row"].to_list()]
 
     def _days(self, frame: pl.DataFrame) -> tuple[pl.Series | None, bool]:
         """The dates as far as they can be read, and whether any fits only day/month/year."""
@@ -973,16 +1064,16 @@ class _Job:
 
     def _price(self, cleaned: pl.DataFrame) -> pl.DataFrame:
         """Only what pricing adds, row by row."""
-        priced = self.opened.price_lines(cleaned, self.explain)
-        added = priced.select(priced.columns[cleaned.width :])
+        added = self.opened.answers(cleaned, self.explain)
         if self.flat:
+            added = added.with_columns(pl.col(pl.Enum, pl.Categorical).cast(pl.String))
             added = added.with_columns(_as_json(name) for name, kind in added.schema.items() if kind.is_nested())
         return added
 
     def priced(self, survey: Survey, size: int, progress: Progress | None) -> Iterator[pl.DataFrame]:
         """The file's rows with the answer beside them, batch after batch."""
-        ends, scattered = plan(survey.keys, survey.rows, max(1, size))
-        survey.keys = None  # eight bytes a row that nobody needs any more
+        ends, scattered = plan(survey.runs, survey.rows, max(1, size))
+        survey.runs = None  # nobody needs them any more
         done = 0
 
         def tell(rows: int) -> None:
@@ -992,28 +1083,39 @@ class _Job:
                 progress(done, survey.rows)
 
         waiting = self._collect(scattered, survey.ambiguous, tell)
-        start = 0
-        for frame in batches(self.table.frames(), ends):
-            rows = pl.int_range(start, start + frame.height, dtype=pl.Int64, eager=True)
-            start += frame.height
-            ready, waiting = _split_at(waiting, start)
-            answer = self._answers(frame, rows, _widen(ready, self.added), survey.ambiguous)
+
+        def work(task):
+            frame, rows, ready = task
+            told = Told()
+            return self._answers(frame, rows, _widen(ready, self.added), survey.ambiguous, told), told
+
+        def tasks():
+            nonlocal waiting
+            start = 0
+            for frame in batches(self.table.frames(), ends):
+                rows = pl.int_range(start, start + frame.height, dtype=pl.Int64, eager=True)
+                start += frame.height
+                ready, waiting = _split_at(waiting, start)
+                yield frame, rows, ready
+
+        for (frame, _, ready), (answer, told) in _ahead(work, tasks(), WORKERS):
+            self.told.add(told)
             self._count(answer)
             yield frame.hstack(answer)
             tell(frame.height - ready.height)
 
-    def _answers(self, frame: pl.DataFrame, rows: pl.Series, ready: pl.DataFrame, ambiguous: bool) -> pl.DataFrame:
+    def _answers(self, frame: pl.DataFrame, rows: pl.Series, ready: pl.DataFrame, ambiguous: bool, told) -> pl.DataFrame:
         """The answers of a batch: those that are ready, and the others priced now, in the order of the rows."""
         if ready.is_empty():
-            return self._price(self._clean(frame, rows, ambiguous))
+            return self._price(self._clean(frame, rows, ambiguous, told))
         own = ~rows.is_in(ready["row"].implode())
         if not own.any():
             return ready.drop("row")
-        priced = self._price(self._clean(frame.filter(own), rows.filter(own), ambiguous))
+        priced = self._price(self._clean(frame.filter(own), rows.filter(own), ambiguous, told))
         return pl.concat([priced.insert_column(0, rows.filter(own).alias("row")), ready]).sort("row").drop("row")
 
-    def _clean(self, frame: pl.DataFrame, rows: pl.Series, ambiguous: bool) -> pl.DataFrame:
-        return clean(frame, rows, self.columns, self.told, ambiguous)
+    def _clean(self, frame: pl.DataFrame, rows: pl.Series, ambiguous: bool, told) -> pl.DataFrame:
+        return clean(frame, rows, self.columns, told, ambiguous)
 
     def _collect(self, scattered: pl.DataFrame, ambiguous: bool, tell: Callable[[int], None]) -> pl.DataFrame:
         """Price the lines of scattered claims, claims whole, and give the answers by row. Reads the file once for each part."""
@@ -1025,7 +1127,7 @@ class _Job:
                 here = rows.slice(*_between(rows, start, start + frame.height))
                 found.append(frame[here - start])
                 start += frame.height
-            priced = self._price(self._clean(pl.concat(found), rows, ambiguous))
+            priced = self._price(self._clean(pl.concat(found), rows, ambiguous, self.told))
             answers.append(_narrow(priced.insert_column(0, rows.alias("row"))))
             tell(rows.len())
         return pl.concat(answers).sort("row")
@@ -1036,25 +1138,41 @@ class _Job:
         summary.allowed += Decimal(answer["allowed"].sum() or 0)
 
 
-def _hashed(key: pl.Series, other: pl.Series | None) -> pl.Series:
-    """One number for a claim and its day, or its line; null without a claim."""
-    if other is None:
-        number = key.hash(seed=1)
-    else:
-        if not other.dtype.is_numeric() and not other.dtype.is_temporal():
-            other = _without_point(other.cast(pl.String))
-        number = key.hash(seed=1) ^ other.hash(seed=2)
-    return number if not key.has_nulls() else number.zip_with(key.is_not_null(), number.clear(1).new_from_index(0, key.len()))
+WORKERS = 2
 
 
-def _duplicates(keys: pl.Series) -> tuple[int, list[tuple[int, ...]]]:
-    """How many lines share their key with another, and the rows of the first such groups."""
-    if keys.drop_nulls().n_unique() == keys.len() - keys.null_count():
-        return 0, []
-    twice = pl.DataFrame({"key": keys}).with_row_index("row").filter(pl.col("key").is_not_null())
-    twice = twice.filter(pl.col("key").is_duplicated())
-    groups = twice.group_by("key", maintain_order=True).agg("row").head(SHOWN_DUPLICATES)
-    return twice.height, [tuple(rows) for rows in groups["row"].to_list()]
+def _ahead(work, tasks, workers):
+    """Do tasks ahead of their turn."""
+    from collections import deque
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(workers) as pool:
+        under_way = deque()
+        for task in tasks:
+            under_way.append((task, pool.submit(work, task)))
+            if len(under_way) > workers:
+                t, future = under_way.popleft()
+                yield t, future.result()
+        while under_way:
+            t, future = under_way.popleft()
+            yield t, future.result()
+
+
+def _claims(frame: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
+    return frame.select(claim_key(frame.schema, columns)).to_series()
+
+
+def _line_numbers(column: pl.Series) -> pl.Series:
+    """The numbers of lines, or the texts that stand for them."""
+    return column if column.dtype.is_numeric() else _without_point(column.cast(pl.String))
+
+
+def _counts_up(numbers: pl.Series, starts: pl.Series) -> bool:
+    """Whether each line's number is above that of the line before, but for the first lines of runs."""
+    if not numbers.dtype.is_integer():
+        numbers = numbers.cast(pl.Int64, strict=False)
+    above = (numbers > numbers.shift()).fill_null(value=False)
+    return bool(above.scatter(starts, True).all()) and not numbers.has_nulls()
 
 
 def _between(rows: pl.Series, start: int, end: int) -> tuple[int, int]:
@@ -1070,21 +1188,15 @@ def _split_at(waiting: pl.DataFrame, end: int) -> tuple[pl.DataFrame, pl.DataFra
 
 
 def _narrow(answers: pl.DataFrame) -> pl.DataFrame:
-    """Answers that wait, in less than half their room: amounts as whole numbers, and the words that recur as categories."""
+    """Answers that wait, in half their room: amounts as whole numbers."""
     amounts = [name for name, kind in answers.schema.items() if isinstance(kind, pl.Decimal)]
-    return answers.with_columns(
-        *(pl.col(name).to_physical().cast(pl.Int64) for name in amounts),
-        pl.col("outcome", "reason", "release", "flags").cast(pl.Categorical),
-    )
+    return answers.with_columns(pl.col(name).to_physical().cast(pl.Int64) for name in amounts)
 
 
 def _widen(answers: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
     """Narrow answers as pricing gave them."""
     amounts = {name: kind for name, kind in schema.items() if isinstance(kind, pl.Decimal)}
-    return answers.with_columns(
-        *(pl.col(name).cast(pl.Int128).reinterpret(dtype=kind) for name, kind in amounts.items()),
-        pl.col("outcome", "reason", "release", "flags").cast(pl.String),
-    )
+    return answers.with_columns(pl.col(name).cast(pl.Int128).reinterpret(dtype=kind) for name, kind in amounts.items())
 
 
 def _as_json(column: str) -> pl.Expr:
@@ -1118,4 +1230,4 @@ def _write_parquet(frames: Iterator[pl.DataFrame], schema: pl.Schema, target: Pa
     ) -> Iterator[pl.DataFrame]:
         yield from frames
 
-    register_io_source(source, schema=schema).sink_parquet(target, compression="zstd", compression_level=1, maintain_order=True)
+    register_io_source(source, schema=schema).sink_parquet(target, compression="lz4", maintain_order=True)

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from feecalc import claims
-from feecalc.claims import Columns, batches, open_table, plan
+from feecalc.claims import Columns, Runs, batches, open_table, plan, runs_of
 from feecalc.errors import InputError
 
 # Columns ----------------------------------------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ def test_the_plan_keeps_claims_whole(size, shuffled):
     keys = [None if number % 7 == 0 else number // 4 for number in range(200)] + [3, 3]
     if shuffled:
         random.Random(1).shuffle(keys)
-    ends, scattered = plan(pl.Series(keys, dtype=pl.UInt64), len(keys), size)
+    ends, scattered = plan(runs_of(pl.Series(keys, dtype=pl.UInt64)), len(keys), size)
     part_of = dict(scattered.iter_rows())
     assert ends[-1] == len(keys)
     assert all(end - start >= size for start, end in zip([0, *ends], ends[:-1], strict=False))
@@ -338,6 +338,6 @@ def test_the_plan_keeps_claims_whole(size, shuffled):
 
 def test_the_plan_of_no_rows_and_of_no_claims():
     assert plan(None, 0, 5)[0] == []
-    assert plan(pl.Series(dtype=pl.UInt64), 0, 5)[0] == []
+    assert plan(Runs.of([]), 0, 5)[0] == []
     assert plan(None, 12, 5)[0] == [5, 10, 12]
     assert plan(None, 10, 5)[0] == [5, 10]

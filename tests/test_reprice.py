@@ -94,9 +94,9 @@ def test_a_file_is_never_read_whole(opened, tmp_path, monkeypatch, lines):
     monkeypatch.setattr(claims, "BLOCK", 500)
     lines.write_csv(tmp_path / "claims.csv")
     seen = []
-    price = opened.price_lines
+    price = opened.answers
     monkeypatch.setattr(
-        opened, "price_lines", lambda frame, explain=False: (seen.append(frame.height), price(frame, explain))[1]
+        opened, "answers", lambda frame, explain=False: (seen.append(frame.height), price(frame, explain))[1]
     )
     reprice(tmp_path / "claims.csv", tmp_path / "out.parquet", opened, batch=20)
     assert max(seen) < 40
@@ -321,7 +321,7 @@ def test_a_file_that_cannot_be_read_leaves_nothing_behind(tmp_path, content, say
 def test_a_failure_in_the_middle_leaves_nothing_behind(opened, tmp_path, monkeypatch, ending):
     (tmp_path / "claims.csv").write_text(HEADER + GOOD * 5 + "x" + GOOD.replace("99213", "bad"))
     calls = []
-    price = opened.price_lines
+    price = opened.answers
 
     def fail(frame, explain=False):
         calls.append(frame.height)
@@ -329,7 +329,7 @@ def test_a_failure_in_the_middle_leaves_nothing_behind(opened, tmp_path, monkeyp
             raise MemoryError("no more")
         return price(frame, explain)
 
-    monkeypatch.setattr(opened, "price_lines", fail)
+    monkeypatch.setattr(opened, "answers", fail)
     with pytest.raises(MemoryError):
         reprice(tmp_path / "claims.csv", tmp_path / f"out.{ending}", opened, batch=1)
     assert [p.name for p in tmp_path.iterdir()] == ["claims.csv"]

@@ -66,9 +66,23 @@ def price(claim_lines: pl.DataFrame, rules: Rules, explain: bool = False) -> pl.
     Contract of the input: feecalc.pricing.lines. Each line gets exactly one outcome. `explain` adds the columns of
     `explanation.columns`. Raises InputError where the frame has no `hcpcs` column.
     """
+    return claim_lines.hstack(answers(claim_lines, rules, explain).with_columns(pl.col(WORDS).cast(pl.String)))
+
+
+def answers(claim_lines: pl.DataFrame, rules: Rules, explain: bool = False) -> pl.DataFrame:
+    """What `price` adds to the lines, alone: money and factors as decimals, words as categories."""
     worked = work_out(claim_lines, rules, every_column=explain)
-    priced = claim_lines.hstack(answers(worked).with_columns(pl.col(WORDS).cast(pl.String)))
-    return priced.hstack(explanation.columns(worked)) if explain else priced
+    priced = pl.col("_reason").is_null()
+    money = ("allowed", "deductible", "coinsurance", "medicare_share", "sequestration", "received")
+    added = worked.select(
+        outcome="_outcome",
+        reason="_reason",
+        release="release",
+        conversion_factor=decimals(pl.col("_factor"), 4),
+        fee=dollars(pl.when(priced).then("_fee")),
+        **{name: dollars(pl.col(f"_{name}")) for name in money},
+    ).with_columns(flags(worked))
+    return added.hstack(explanation.columns(worked)) if explain else added
 
 
 def price_lazily(claim_lines: pl.LazyFrame, rules: Rules, explain: bool = False) -> pl.LazyFrame:
@@ -115,15 +129,14 @@ def work_out(claim_lines: pl.DataFrame, rules: Rules, every_column: bool = True)
 def of_kind_and_place(claim_lines: pl.DataFrame, own: pl.DataFrame, rules: Rules) -> WorkedOut:
     """What the rules say of each line by its kind, and by its place: worked out once for all that are alike."""
     alike = claim_lines.select(name for name in (*lines.OF_KIND, *lines.OF_PLACE) if name in claim_lines.columns)
+    here = [name for name in lines.OF_PLACE if name in alike.columns]
     if claim_lines.height <= FEW:
         kinds = places = Kinds()
     else:
         era = own.select(_era=pl.when(pl.col("_date").is_not_null()).then(rules.eras.search_sorted(own["_date"], side="right")))
         numbers = as_numbers(alike).hstack([*era, own["_bad_charge"]])
-        kinds = tell_apart(numbers.drop(lines.OF_PLACE, strict=False))
-        places = tell_apart(numbers.select("_era", *(name for name in lines.OF_PLACE if name in alike.columns)))
-    some = kinds.one_of_each(alike.drop(lines.OF_PLACE, strict=False))
-    some_places = places.one_of_each(alike.select(name for name in lines.OF_PLACE if name in alike.columns))
+        kinds, places = tell_apart(numbers.drop(here)), tell_apart(numbers.select("_era", *here))
+    some, some_places = kinds.one_of_each(alike.drop(here)), places.one_of_each(alike.select("hcpcs", *here))
     by_kind = pl.concat([kinds.one_of_each(own.select("_date", "_bad_charge")), lines.common(some)], how="horizontal")
     by_place = pl.concat([places.one_of_each(own.select("_date")), lines.place(some_places)], how="horizontal")
     texts = modifiers.table(by_kind["mods"].unique())
@@ -237,20 +250,6 @@ def figures_to_show(frame: pl.LazyFrame) -> pl.LazyFrame:
     return frame.with_columns(
         **both, _nonpar_unit=fee.nonparticipating(pl.col("_unit")), _limiting=fee.limiting_charge(pl.col("_unit"))
     )
-
-
-def answers(worked: pl.DataFrame) -> pl.DataFrame:
-    """The columns that leave feecalc (`lines.ADDED`), money and factors as decimals, the words among them as categories."""
-    priced = pl.col("_reason").is_null()
-    money = ("allowed", "deductible", "coinsurance", "medicare_share", "sequestration", "received")
-    return worked.select(
-        outcome="_outcome",
-        reason="_reason",
-        release="release",
-        conversion_factor=decimals(pl.col("_factor"), 4),
-        fee=dollars(pl.when(priced).then("_fee")),
-        **{name: dollars(pl.col(f"_{name}")) for name in money},
-    ).with_columns(flags(worked))
 
 
 # Flags are gathered as bits of a number: a frame has millions of lines and few different sets of flags.

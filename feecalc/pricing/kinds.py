@@ -82,6 +82,8 @@ def _as_number(name: str, kind: pl.DataType) -> pl.Expr:
         return column
     if isinstance(kind, (pl.Boolean, pl.Date)):
         return column.cast(pl.Int32)
+    if isinstance(kind, (pl.Categorical, pl.Enum)):
+        return column.to_physical()
     return column.cast(pl.String).cast(pl.Categorical).to_physical()
 
 

@@ -248,6 +248,8 @@ def _money(schema: pl.Schema, name: str) -> pl.Expr:
     kind = schema[name]
     if kind.is_integer():
         cents = pl.col(name).cast(pl.Int64) * 100
+    elif isinstance(kind, pl.Decimal) and kind.scale <= 2:
+        cents = pl.col(name).cast(pl.Decimal(38, 2)).to_physical().cast(pl.Int64, strict=False)
     else:
         # A comma parts thousands: 12,50 is no 1,250 dollars.
         thousands = _trimmed(name).str.contains(r"^\$?\d{1,3}(,\d{3})+(\.|$)")
