@@ -13,7 +13,7 @@ from feecalc import locality, policy
 from feecalc.money import decimals, dollars
 from feecalc.pricing import anesthesia, diagnostics, fee, gates, lines, modifiers, rows, settlement, surgery, therapy, together
 from feecalc.pricing import explain as explanation
-from feecalc.pricing.kinds import Kinds, WorkedOut, as_numbers, tell_apart
+from feecalc.pricing.kinds import Kinds, Memory, WorkedOut, as_categories, tell_apart
 from feecalc.schedule import Tables
 
 WORDS = ("outcome", "reason", "release", "flags")  # the answers that are words, of which a file has few different ones
@@ -48,6 +48,16 @@ class Rules:
     def index(self) -> rows.Index:
         """The same, found by release, code and modifier."""
         return rows.Index(self.facts)
+
+    @cached_property
+    def kinds(self) -> Memory:
+        """The kinds of lines met so far."""
+        return Memory(lambda alike: by_kind(alike, self))
+
+    @cached_property
+    def places(self) -> Memory:
+        """The places met so far."""
+        return Memory(lambda alike: by_place(alike, self))
 
     @cached_property
     def eras(self) -> pl.Series:
@@ -129,28 +139,32 @@ def work_out(claim_lines: pl.DataFrame, rules: Rules, every_column: bool = True)
 def of_kind_and_place(claim_lines: pl.DataFrame, own: pl.DataFrame, rules: Rules) -> WorkedOut:
     """What the rules say of each line by its kind, and by its place: worked out once for all that are alike."""
     alike = claim_lines.select(name for name in (*lines.OF_KIND, *lines.OF_PLACE) if name in claim_lines.columns)
+    alike = alike.with_columns(own["_bad_charge"])
     here = [name for name in lines.OF_PLACE if name in alike.columns]
     if claim_lines.height <= FEW:
-        kinds = places = Kinds()
-    else:
-        era = own.select(_era=pl.when(pl.col("_date").is_not_null()).then(rules.eras.search_sorted(own["_date"], side="right")))
-        numbers = as_numbers(alike).hstack([*era, own["_bad_charge"]])
-        kinds, places = tell_apart(numbers.drop(here)), tell_apart(numbers.select("_era", *here))
-    some, some_places = kinds.one_of_each(alike.drop(here)), places.one_of_each(alike.select("hcpcs", *here))
-    by_kind = pl.concat([kinds.one_of_each(own.select("_date", "_bad_charge")), lines.common(some)], how="horizontal")
-    by_place = pl.concat([places.one_of_each(own.select("_date")), lines.place(some_places)], how="horizontal")
-    texts = modifiers.table(by_kind["mods"].unique())
-    with_zips = by_place["_zip"].null_count() < by_place.height
-    by_kind = _run(
-        by_kind,
+        each = alike.with_columns(own["_date"])
+        return WorkedOut(Kinds(), by_kind(each, rules), Kinds(), by_place(each, rules))
+    era = pl.when(pl.col("_date").is_not_null()).then(rules.eras.search_sorted(own["_date"], side="right"))
+    alike = as_categories(alike).with_columns(own.select(_era=era).to_series())
+    kinds, places = tell_apart(alike.drop(here)), tell_apart(alike.select("_era", *here))
+    alike = alike.with_columns(own["_date"])
+    return WorkedOut(*rules.kinds.of(kinds, alike.drop(here)), *rules.places.of(places, alike.select("_era", "_date", *here)))
+
+
+def by_kind(alike: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """All that the rules say of a line before its place is known: one row a row of the columns `lines.OF_KIND`."""
+    read = alike.select("_date", "_bad_charge").hstack(lines.common(alike))
+    texts = modifiers.table(read["mods"].unique())
+    dated = _run(
+        read,
         [
             lambda f: f.join(texts.lazy(), on="mods", how="left", maintain_order="left"),
             lambda f: attach_date(f, rules.tables),
             lambda f: f.with_columns(_row_modifier="m_row"),
         ],
     )
-    by_kind = _run(
-        rules.index.attach(by_kind),
+    worked = _run(
+        rules.index.attach(dated),
         [
             settlement.practitioner,
             gates.attach_setting,
@@ -164,8 +178,15 @@ def of_kind_and_place(claim_lines: pl.DataFrame, own: pl.DataFrame, rules: Rules
             flags_of_kind,
         ],
     )
-    by_place = _run(
-        by_place,
+    return worked.drop("_date", "_bad_charge")
+
+
+def by_place(alike: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """The locality and its GPCIs: one row a row of the columns `lines.OF_PLACE`."""
+    read = alike.select("_date").hstack(lines.place(alike))
+    with_zips = read["_zip"].null_count() < read.height
+    worked = _run(
+        read,
         [
             lambda f: attach_zip_file(f, rules.tables),
             lambda f: locality.attach(f, rules.tables, with_zips),
@@ -173,7 +194,7 @@ def of_kind_and_place(claim_lines: pl.DataFrame, own: pl.DataFrame, rules: Rules
             gates.of_place,
         ],
     )
-    return WorkedOut(kinds, by_kind.drop("_date", "_bad_charge"), places, by_place.drop("_date", "release"))
+    return worked.drop("_date", "release")
 
 
 def _run(frame: pl.DataFrame, steps: Iterable[Callable[[pl.LazyFrame], pl.LazyFrame]]) -> pl.DataFrame:

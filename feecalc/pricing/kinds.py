@@ -4,8 +4,10 @@ A claims file has millions of lines and some ten thousands of kinds: the gates, 
 are worked out once a kind, and laid beside its lines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
+from typing import Any
 
 import polars as pl
 
@@ -57,9 +59,44 @@ class WorkedOut:
         return lines.with_columns(self.by_place.select(columns)[self.places.of(lines)])
 
 
-def tell_apart(numbers: pl.DataFrame) -> Kinds:
-    """The kinds of lines that differ in any of these columns of `as_numbers`. A null is a value like any other."""
-    key = _packed(numbers)
+class Memory:
+    """What was worked out for the kinds met so far: each batch of a file brings few new ones."""
+
+    MOST = 500_000  # kinds that are kept
+
+    def __init__(self, work: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+        self._work = work
+        self._known: dict[Any, tuple[pl.DataFrame, pl.DataFrame]] = {}  # by the columns that tell the kinds apart
+        self._lock = Lock()
+
+    def of(self, kinds: Kinds, alike: pl.DataFrame) -> tuple[Kinds, pl.DataFrame]:
+        """The kinds with numbers that hold for all batches, and what is known of each. `alike` has the columns that told them
+        apart, and their `_date`.
+        """
+        found = kinds.one_of_each(alike)
+        by = [name for name in found.columns if name != "_date"]
+        with self._lock:
+            schema = tuple(found.schema.items())
+            if schema not in self._known or self._known[schema][0].height > self.MOST:
+                self._known[schema] = found.select(by), self._work(found)
+                return kinds, self._known[schema][1]
+            known, worked = self._known[schema]
+            numbers = found.select(by).join(
+                known.with_row_index("_number"), on=by, how="left", nulls_equal=True, maintain_order="left"
+            )["_number"]
+            new = found.filter(numbers.is_null())
+            if new.height:
+                following = pl.int_range(known.height, known.height + new.height, dtype=pl.UInt32, eager=True)
+                numbers = numbers.scatter(numbers.is_null().arg_true(), following)
+                worked = pl.concat([worked, self._work(new).select(worked.columns)], rechunk=True)
+                self._known[schema] = pl.concat([known, new.select(by)], rechunk=True), worked
+        of_line = numbers if kinds.of_line is None else numbers.gather(kinds.of_line)
+        return Kinds(of_line, kinds.first), worked
+
+
+def tell_apart(alike: pl.DataFrame) -> Kinds:
+    """The kinds of lines that differ in any of these columns of `as_categories`. A null is a value like any other."""
+    key = _packed(alike.select(pl.col(name).to_physical() for name in alike.columns))
     first = key.arg_unique()
     kinds = pl.int_range(first.len(), dtype=pl.UInt32, eager=True)
     most = key.max()
@@ -70,25 +107,20 @@ def tell_apart(numbers: pl.DataFrame) -> Kinds:
     return Kinds(of_line.collect(engine="in-memory")["kind"], first)
 
 
-def as_numbers(frame: pl.DataFrame) -> pl.DataFrame:
-    """Every column as integers, equal where its values are; nulls stay."""
-    return frame.select(_as_number(name, kind) for name, kind in frame.schema.items())
+def as_categories(frame: pl.DataFrame) -> pl.DataFrame:
+    """Every column as small numbers or categories, equal where its values are."""
 
+    def kept(kind: pl.DataType) -> bool:
+        return kind.is_integer() or isinstance(kind, (pl.Boolean, pl.Categorical, pl.Enum))
 
-def _as_number(name: str, kind: pl.DataType) -> pl.Expr:
-    """A column as integers, equal where its values are; nulls stay."""
-    column = pl.col(name)
-    if kind.is_integer():
-        return column
-    if isinstance(kind, (pl.Boolean, pl.Date)):
-        return column.cast(pl.Int32)
-    if isinstance(kind, (pl.Categorical, pl.Enum)):
-        return column.to_physical()
-    return column.cast(pl.String).cast(pl.Categorical).to_physical()
+    return frame.with_columns(
+        pl.col(name).cast(pl.String).cast(pl.Categorical) for name, kind in frame.schema.items() if not kept(kind)
+    )
 
 
 def _packed(numbers: pl.DataFrame) -> pl.Series:
-    """Several columns of integers as one, equal where all of them are."""
+    """Several columns of numbers as one, equal where all of them are."""
+    numbers = numbers.with_columns(pl.col(pl.Boolean).cast(pl.UInt8))
     bounds = zip(numbers.select(pl.all().min()).row(0), numbers.select(pl.all().max()).row(0), strict=True)
     keys: list[pl.Expr] = [pl.lit(0, dtype=pl.Int64)]
     room = 1
