@@ -121,7 +121,8 @@ def as_categories(frame: pl.DataFrame) -> pl.DataFrame:
 def _packed(numbers: pl.DataFrame) -> pl.Series:
     """Several columns of numbers as one, equal where all of them are."""
     numbers = numbers.with_columns(pl.col(pl.Boolean).cast(pl.UInt8))
-    bounds = zip(numbers.select(pl.all().min()).row(0), numbers.select(pl.all().max()).row(0), strict=True)
+    least_and_most = numbers.select(pl.all().min().name.suffix(" least"), pl.all().max()).row(0)
+    bounds = zip(least_and_most[: numbers.width], least_and_most[numbers.width :], strict=True)
     keys: list[pl.Expr] = [pl.lit(0, dtype=pl.Int64)]
     room = 1
     for name, (least, most) in zip(numbers.columns, bounds, strict=True):

@@ -46,21 +46,26 @@ def _practitioners() -> pl.DataFrame:
 
 def items(frame: pl.DataFrame) -> pl.DataFrame:
     """The line's amount: the sum of its items, each rounded once (A2); nothing where it is not priced."""
-    first = shares.paid(pl.col("_first_amount"), pl.col("_first_rank"))
-    later = shares.paid(pl.col("_later_amount"), pl.col("_later_rank"))
-    by_items = first * pl.col("_first_count") + pl.when(pl.col("_later_count") > 0).then(
-        later * pl.col("_later_count")
-    ).otherwise(0)
-    surgical_cut = (pl.col("_first_rank") < shares.RANK) | ((pl.col("_later_count") > 0) & (pl.col("_list") == "surgery"))
-    return frame.with_columns(
-        _outcome=outcome(),
-        _full=pl.coalesce("_parts_allowed", by_items),
-        _flag_reduced=(surgical_cut | pl.col("_flag_reduced_part") | pl.col("_family_mode")).fill_null(value=False),
-    ).with_columns(
-        _allowed=pl.when(pl.col("_outcome") == "priced")
-        .then("_full")
-        .when(pl.col("_outcome") == "zero")
-        .then(pl.lit(0, dtype=pl.Int64))
+    first = shares.paid(pl.col("_first_amount"), pl.col("_first_rank"), share=pl.col("_share"))
+    later = shares.paid(pl.col("_later_amount"), pl.col("_later_rank"), share=pl.col("_share"))
+    more = pl.col("_later_count") > 0
+    surgical_cut = (pl.col("_first_rank") < shares.RANK) | (more & (pl.col("_list") == "surgery"))
+    return (
+        frame.lazy()
+        .with_columns(_share=shares.line_share(), _outcome=outcome())
+        .with_columns(_full=first * pl.col("_first_count") + pl.when(more).then(later * pl.col("_later_count")).otherwise(0))
+        .with_columns(
+            _full=pl.coalesce("_parts_allowed", "_full"),
+            _flag_reduced=(surgical_cut | pl.col("_flag_reduced_part") | pl.col("_family_mode")).fill_null(value=False),
+        )
+        .with_columns(
+            _allowed=pl.when(pl.col("_outcome") == "priced")
+            .then("_full")
+            .when(pl.col("_outcome") == "zero")
+            .then(pl.lit(0, dtype=pl.Int64))
+        )
+        .drop("_share")
+        .collect(engine="in-memory", optimizations=pl.QueryOptFlags.none())
     )
 
 

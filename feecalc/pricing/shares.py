@@ -42,14 +42,15 @@ def line_share() -> pl.Expr:
     return pl.col("n_side") * pl.col("n_split") * pl.col("n_role") * pl.col("n_who") * pl.col("n_par")
 
 
-def paid(cents: pl.Expr, rank: pl.Expr | int = RANK, cut: pl.Expr | None = None) -> pl.Expr:
+def paid(cents: pl.Expr, rank: pl.Expr | int = RANK, cut: pl.Expr | None = None, share: pl.Expr | None = None) -> pl.Expr:
     """One item: the amount times the line's percentages, its rank's and its cut's, rounded half up once.
 
-    `rank` is a numerator over RANK; `cut` one over CUT cubed.
+    `rank` is a numerator over RANK; `cut` one over CUT cubed; `share` is `line_share` where it is worked out already.
     """
+    share = line_share() if share is None else share
     one = LINE * RANK  # 1.6e9: an amount of up to 30 million dollars keeps the product inside 64 bits
     if cut is None:
-        return half_up(cents.cast(pl.Int64) * line_share() * rank, one)
-    product = cents.cast(pl.Int128) * line_share() * rank * cut
+        return half_up(cents.cast(pl.Int64) * share * rank, one)
+    product = cents.cast(pl.Int128) * share * rank * cut
     one *= CUT**3
     return ((product + one // 2) // one).cast(pl.Int64)
