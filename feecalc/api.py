@@ -9,7 +9,7 @@ feecalc.fee_schedule(release="2025D", locality="10112-00")
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, cached_property
@@ -46,6 +46,7 @@ SCHEDULE_COLUMNS = (*SCHEDULE_KEYS, *SCHEDULE_AMOUNTS)
 
 
 FEW_LINES = 2_000  # up to so many, a price looks only at the codes that they have
+FEW_RULES = 100  # sets of such codes that are kept
 
 # The columns of the lines that the API makes itself, with their types.
 LINE_SCHEMA = {
@@ -131,6 +132,7 @@ class OpenSchedule:
 
     def __init__(self, schedule: Schedule | None = None) -> None:
         self.schedule = schedule or Schedule.open()
+        self._rules_of: dict[tuple[tuple[str, ...] | None, frozenset[str], bool], engine.Rules] = {}
         self._grids: dict[str, tuple[pl.DataFrame, pl.DataFrame]] = {}
 
     # One code ----------------------------------------------------------------------------------------------------------
@@ -302,9 +304,18 @@ class OpenSchedule:
 
     def _rules_for(self, lines: pl.DataFrame) -> engine.Rules:
         """The rules over what a frame needs: a few lines have few codes, a file has most."""
-        if lines.height > FEW_LINES or "hcpcs" not in lines.columns:
+        if lines.height > FEW_LINES or "hcpcs" not in lines.columns or "rules" in self.__dict__:
             return self.rules
-        return engine.Rules(self.schedule.tables(codes=codes_of(lines), zips="zip" in lines.columns))
+        return self._few_rules(None, codes_of(lines), zips="zip" in lines.columns)
+
+    def _few_rules(self, releases: Iterable[str] | None, codes: Iterable[str], zips: bool) -> engine.Rules:
+        """The rules over a few codes, kept for the next question about them."""
+        asked = (None if releases is None else tuple(releases), frozenset(codes), zips)
+        if asked not in self._rules_of:
+            if len(self._rules_of) >= FEW_RULES:
+                self._rules_of.pop(next(iter(self._rules_of)))
+            self._rules_of[asked] = engine.Rules(self.schedule.tables(releases, codes, zips))
+        return self._rules_of[asked]
 
     @cached_property
     def rules(self) -> engine.Rules:
@@ -314,7 +325,7 @@ class OpenSchedule:
     def _work_out(self, lines: list[dict[str, Any]], releases: list[str], codes: list[str]) -> pl.DataFrame:
         schema = {name: kind for name, kind in LINE_SCHEMA.items() if name in lines[0]}
         frame = pl.DataFrame(lines, schema=schema)
-        return engine.work_out(frame, engine.Rules(self.schedule.tables(releases, codes, zips=False)))
+        return engine.work_out(frame, self._few_rules(releases, codes, zips=False))
 
     def history(
         self, hcpcs: str, *, modifier: str = "", place: Place = NATIONWIDE, setting: str = "nonfacility", qp: bool = False

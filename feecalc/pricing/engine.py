@@ -143,7 +143,7 @@ def of_kind_and_place(claim_lines: pl.DataFrame, own: pl.DataFrame, rules: Rules
     here = [name for name in lines.OF_PLACE if name in alike.columns]
     if claim_lines.height <= FEW:
         each = alike.with_columns(own["_date"])
-        return WorkedOut(Kinds(), by_kind(each, rules), Kinds(), by_place(each, rules))
+        return WorkedOut(*rules.kinds.of_few(each.drop(here)), *rules.places.of_few(each.select("_date", *here)))
     era = pl.when(pl.col("_date").is_not_null()).then(rules.eras.search_sorted(own["_date"], side="right"))
     alike = as_categories(alike).with_columns(own.select(_era=era).to_series())
     kinds, places = tell_apart(alike.drop(here)), tell_apart(alike.select("_era", *here))

@@ -63,11 +63,28 @@ class Memory:
     """What was worked out for the kinds met so far: each batch of a file brings few new ones."""
 
     MOST = 500_000  # kinds that are kept
+    MOST_FEW = 10_000
 
     def __init__(self, work: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         self._work = work
         self._known: dict[Any, tuple[pl.DataFrame, pl.DataFrame]] = {}  # by the columns that tell the kinds apart
+        self._few: dict[Any, tuple[dict[Any, int], pl.DataFrame]] = {}
         self._lock = Lock()
+
+    def of_few(self, alike: pl.DataFrame) -> tuple[Kinds, pl.DataFrame]:
+        """What is known of each of a few lines, looked up one by one: quick where they are like lines that came before."""
+        schema, rows = tuple(alike.schema.items()), alike.rows()
+        with self._lock:
+            places, worked = self._few.get(schema) or ({}, pl.DataFrame())
+            if len(places) > self.MOST_FEW:
+                places, worked = {}, pl.DataFrame()
+            fresh = [place for place, row in enumerate(rows) if row not in places]
+            if fresh or not worked.width:
+                found = self._work(alike[fresh])
+                worked = pl.concat([worked, found.select(worked.columns)], rechunk=True) if worked.width else found
+                places = places | {rows[place]: len(places) + number for number, place in enumerate(fresh)}
+                self._few[schema] = places, worked
+        return Kinds(pl.Series([places[row] for row in rows], dtype=pl.UInt32)), worked
 
     def of(self, kinds: Kinds, alike: pl.DataFrame) -> tuple[Kinds, pl.DataFrame]:
         """The kinds with numbers that hold for all batches, and what is known of each. `alike` has the columns that told them

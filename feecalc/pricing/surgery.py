@@ -170,6 +170,8 @@ def endoscopy_families(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
 
     Adds `_family_mode`, true on the lines of such a family; their amounts are set, and `rank` ranks the family as one item.
     """
+    if not frame["_in_family"].any():
+        return frame.with_columns(_family_mode=pl.lit(value=False))
     member = pl.col("_in_family") & (pl.col("_reason").is_null() | pl.col("_ghost"))
     members = together.pick(
         frame, member, "_row", "_day", "_list", "_role", "_order", "_unit", "_items", "n_role", "_two_sided",
@@ -224,6 +226,8 @@ def endoscopy_families(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
 
 def rank(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
     """The day's surgery by amount, highest first (E1): 100 percent, then 50 to the fifth place, then by report."""
+    if not frame["_together"].any():
+        return frame
     rule = policy.percentage("multiple_surgery")
     later = pl.lit(shares.rule(rule.name, RANK), dtype=pl.Int64)
     free = pl.col("_reason").is_null() | (pl.col("_family_mode") & (pl.col("_reason") == "endoscopy_base_included"))

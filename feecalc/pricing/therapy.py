@@ -12,6 +12,8 @@ from feecalc.pricing.kinds import WorkedOut
 
 def rank(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
     """Pay one unit of the day's therapy in full and the others at the reduced amount."""
+    if not frame["_together"].any():
+        return frame
     therapy = pl.col("_together") & (pl.col("_list") == "therapy") & pl.col("_reason").is_null()
     lines = together.pick(frame, therapy, "_row", "_day", "_order", "_items", tie="_fee", count="_items")
     if lines.is_empty():

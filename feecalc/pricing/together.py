@@ -151,6 +151,8 @@ def flag_uncertain(frame: pl.DataFrame, listed: pl.Expr, lists: pl.Expr, keeps_p
 
 def status_t(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
     """Status T pays only alone (convention C2): nothing beside a priced A or R line, unknown beside one that is not settled."""
+    if not frame["_is_status_t"].any():
+        return frame
     waits = pl.col("_is_status_t") & pl.col("_reason").is_null() & pl.col("_claim").is_not_null()
     waiting = pick(frame, waits, "_row", "_day")
     if waiting.is_empty():
