@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, cached_property
+from threading import Lock
 from typing import Any, TypedDict, Unpack, overload
 
 import polars as pl
@@ -133,6 +134,8 @@ class OpenSchedule:
     def __init__(self, schedule: Schedule | None = None) -> None:
         self.schedule = schedule or Schedule.open()
         self._rules_of: dict[tuple[tuple[str, ...] | None, frozenset[str], bool], engine.Rules] = {}
+        self._many_rules: tuple[set[str], engine.Rules] | None = None
+        self._lock = Lock()
         self._grids: dict[str, tuple[pl.DataFrame, pl.DataFrame]] = {}
 
     # One code ----------------------------------------------------------------------------------------------------------
@@ -303,10 +306,22 @@ class OpenSchedule:
         return engine.answers(lines, self._rules_for(lines), explain)
 
     def _rules_for(self, lines: pl.DataFrame) -> engine.Rules:
-        """The rules over what a frame needs: a few lines have few codes, a file has most."""
-        if lines.height > FEW_LINES or "hcpcs" not in lines.columns or "rules" in self.__dict__:
+        """The rules over what a frame needs: a few lines have few codes, and a file's dates lie in few releases."""
+        if "hcpcs" not in lines.columns or "rules" in self.__dict__:
             return self.rules
-        return self._few_rules(None, codes_of(lines), zips="zip" in lines.columns)
+        if lines.height <= FEW_LINES:
+            return self._few_rules(None, codes_of(lines), zips="zip" in lines.columns)
+        if lines.schema.get("service_date") != pl.Date:
+            return self.rules
+        return self._rules_over(self.schedule.serving_between(lines["service_date"].min(), lines["service_date"].max()))
+
+    def _rules_over(self, releases: set[str]) -> engine.Rules:
+        """The rules over whole releases: those that were asked for before, too."""
+        with self._lock:
+            if self._many_rules is None or not releases <= self._many_rules[0]:
+                known = releases | (self._many_rules[0] if self._many_rules else set())
+                self._many_rules = known, engine.Rules(self.schedule.tables(known))
+            return self._many_rules[1]
 
     def _few_rules(self, releases: Iterable[str] | None, codes: Iterable[str], zips: bool) -> engine.Rules:
         """The rules over a few codes, kept for the next question about them."""

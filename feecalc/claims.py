@@ -34,7 +34,7 @@ from feecalc.pricing.lines import MOST_CENTS, MOST_UNITS
 from feecalc.pricing.modifiers import MOST as MOST_MODIFIERS
 
 BATCH = 500_000  # rows that are priced at once
-WORKERS = 2  # batches at once: each leaves a core idle for a part of its time
+WORKERS = 2
 EXPLAINED_BATCH = 50_000  # the words of an explanation take far more room than its numbers
 BLOCK = 1 << 25  # bytes of a csv file that are read at once
 LONGEST_RECORD = 1 << 26  # bytes; a longer one is a quotation mark that is never closed
@@ -789,7 +789,9 @@ class _Cleaner:
         if columns.modifiers:
             self.texts["modifiers"] = self._modifiers()
         self.texts = dict(zip(self.texts, pl.DataFrame(self.texts).with_columns(pl.all().cast(pl.Categorical)), strict=True))
-        self.distinct = {name: text.unique().cast(pl.String) for name, text in self.texts.items()}
+        self.distinct = {
+            name: text.gather(text.to_physical().arg_unique()).cast(pl.String) for name, text in self.texts.items()
+        }
 
     def _is_coded(self, name: str, column: str) -> bool:
         """Whether a column is read by its distinct values; one that its type already makes fit is not."""
@@ -1029,26 +1031,23 @@ class _Job:
         claim, of = self.columns.claim, self.columns.of_contract
         identity = (of["claim_id"],) if "claim_id" in of else claim
         numbered = "line" in of and bool(claim)
-        of_days: list[Runs] = []
-        of_claims: list[Runs] = []
-        rows, ambiguous, counts_up = 0, False, True
-        before: tuple[Any, Any] | None = None
-        for frame in self.table.frames(self._identifying(identity)):
-            if frame.is_empty():
-                continue
-            rows += frame.height
+
+        def look(frame: pl.DataFrame) -> _Part:
             days, day_first = self._days(frame)
-            ambiguous |= day_first
-            if claim:
-                of_days.append(runs_of(_claims(frame, claim), days))
-            if numbered:
-                claims, numbers = _claims(frame, identity), _line_numbers(frame[of["line"]])
-                of_claims.append(runs_of(claims))
-                counts_up &= _counts_up(numbers, of_claims[-1].starts)
-                counts_up &= (
-                    before is None or before[0] != claims[0] or bool(numbers[0] and before[1] and before[1] < numbers[0])
-                )
-                before = claims[-1], numbers[-1]
+            of_days = runs_of(_claims(frame, claim), days) if claim else None
+            if not numbered:
+                return _Part(frame.height, day_first, of_days)
+            claims, numbers = _claims(frame, identity), _line_numbers(frame[of["line"]])
+            of_claims = runs_of(claims)
+            ends = ((claims[0], numbers[0]), (claims[-1], numbers[-1]))
+            return _Part(frame.height, day_first, of_days, of_claims, _counts_up(numbers, of_claims.starts), *ends)
+
+        frames = (frame for frame in self.table.frames(self._identifying(identity)) if frame.height)
+        parts = [part for _, part in _ahead(look, frames, WORKERS)]
+        rows, ambiguous = sum(part.rows for part in parts), any(part.day_first for part in parts)
+        of_days = [part.of_days for part in parts if part.of_days is not None]
+        of_claims = [part.of_claims for part in parts if part.of_claims is not None]
+        counts_up = all(part.counts_up for part in parts) and all(map(_follows, parts, parts[1:]))
         runs = Runs.of(of_days) if claim else None
         # Where no claim lies in two places and its lines count upwards, no two lines share claim and number.
         plain = not numbered or (counts_up and Runs.of(of_claims).unique)
@@ -1184,6 +1183,24 @@ def _ahead(work: Callable[[T], R], tasks: Iterable[T], workers: int) -> Iterator
             yield first, future.result()
 
 
+class _Part(NamedTuple):
+    """What the survey sees in a part of the file. `first` and `last` are claim and number of its first and last line."""
+
+    rows: int
+    day_first: bool
+    of_days: Runs | None
+    of_claims: Runs | None = None
+    counts_up: bool = True
+    first: tuple[Any, Any] = (None, None)
+    last: tuple[Any, Any] = (None, None)
+
+
+def _follows(part: _Part, following: _Part) -> bool:
+    """Whether the numbers of a claim that two parts share go on upwards."""
+    (claim, number), (next_claim, next_number) = part.last, following.first
+    return claim is None or claim != next_claim or bool(number and next_number and number < next_number)
+
+
 def _claims(frame: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
     return frame.select(claim_key(frame.schema, columns)).to_series()
 
@@ -1265,5 +1282,5 @@ def _write_parquet(frames: Iterator[pl.DataFrame], schema: pl.Schema, target: Pa
         yield from frames
 
     register_io_source(source, schema=first.schema).sink_parquet(
-        target, compression="lz4", maintain_order=True, metadata=pl.read_parquet_metadata(empty)
+        target, compression="lz4", statistics=False, maintain_order=True, metadata=pl.read_parquet_metadata(empty)
     )

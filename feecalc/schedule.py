@@ -254,6 +254,14 @@ class Schedule:
             return None, None
         return self.releases[span["release"][0]], span["in_force"][0]
 
+    def serving_between(self, first: Any, last: Any) -> set[str]:
+        """The names of the releases that serve the dates from `first` to `last`; none where these are None."""
+        if not isinstance(first, date) or not isinstance(last, date):
+            return set()
+        later = self.calendar["from_date"].shift(-1).fill_null(date.max)
+        spans = self.calendar.filter((pl.col("from_date") <= last) & (later > first))
+        return set(spans["release"].drop_nulls())
+
     # Tables ------------------------------------------------------------------------------------------------------------
 
     def table(self, release: str, table: str) -> pl.DataFrame:

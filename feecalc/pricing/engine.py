@@ -13,7 +13,7 @@ from feecalc import locality, policy
 from feecalc.money import decimals, dollars
 from feecalc.pricing import anesthesia, diagnostics, fee, gates, lines, modifiers, rows, settlement, surgery, therapy, together
 from feecalc.pricing import explain as explanation
-from feecalc.pricing.kinds import Kinds, Memory, WorkedOut, as_categories, tell_apart
+from feecalc.pricing.kinds import Memory, WorkedOut, as_categories, tell_apart
 from feecalc.schedule import Tables
 
 WORDS = ("outcome", "reason", "release", "flags")  # the answers that are words, of which a file has few different ones
@@ -30,6 +30,7 @@ READ_OF_PLACE = (
 )  # fmt: skip
 FLAGS_OF_KIND = (*gates.flags(), "base_units_of_2022")
 
+MANY_DAYS = 100_000  # up to so many, their spans are looked up day by day
 FEW = 2_000  # lines: so many are priced one by one, as telling their kinds apart would take longer
 
 
@@ -68,6 +69,20 @@ class Rules:
         starts = days.filter(changes | gaps.fill_null(value=True))["date"]
         ends = days.filter(gaps.shift(-1).fill_null(value=True))["date"].dt.offset_by("1d")
         return pl.concat([pl.Series("date", policy.turning_points(), dtype=pl.Date), starts, ends]).unique().sort()
+
+    def era_of(self, dates: pl.Series) -> pl.Series:
+        """`_era`, the number of each date's span; null without a date."""
+        days = dates.to_physical()
+        least, most = days.min(), days.max()
+        if not isinstance(least, int) or not isinstance(most, int):
+            return pl.Series("_era", [None], dtype=pl.UInt32).new_from_index(0, dates.len())
+        if most - least > MANY_DAYS:
+            eras = self.eras.search_sorted(dates, side="right")
+            return pl.DataFrame({"_era": eras, "date": dates}).select(pl.when(pl.col("date").is_not_null()).then("_era"))[
+                "_era"
+            ]
+        every_day = pl.int_range(least, most + 1, dtype=pl.Int32, eager=True).cast(pl.Date)
+        return self.eras.search_sorted(every_day, side="right").gather(days - least).alias("_era")
 
 
 def price(claim_lines: pl.DataFrame, rules: Rules, explain: bool = False) -> pl.DataFrame:
@@ -144,8 +159,7 @@ def of_kind_and_place(claim_lines: pl.DataFrame, own: pl.DataFrame, rules: Rules
     if claim_lines.height <= FEW:
         each = alike.with_columns(own["_date"])
         return WorkedOut(*rules.kinds.of_few(each.drop(here)), *rules.places.of_few(each.select("_date", *here)))
-    era = pl.when(pl.col("_date").is_not_null()).then(rules.eras.search_sorted(own["_date"], side="right"))
-    alike = as_categories(alike).with_columns(own.select(_era=era).to_series())
+    alike = as_categories(alike).with_columns(rules.era_of(own["_date"]))
     kinds, places = tell_apart(alike.drop(here)), tell_apart(alike.select("_era", *here))
     alike = alike.with_columns(own["_date"])
     return WorkedOut(*rules.kinds.of(kinds, alike.drop(here)), *rules.places.of(places, alike.select("_era", "_date", *here)))
@@ -298,5 +312,5 @@ def flags(worked: pl.DataFrame) -> pl.Series:
     words = pl.Series([" ".join(name for name, bit in BIT.items() if value & bit) for value in values], dtype=pl.Categorical())
     if sets.is_empty():
         return words.alias("flags")
-    by_value = words.clear(1).new_from_index(0, (values.max() or 0) + 1).scatter(values, words)
+    by_value = words.clear(1).new_from_index(0, int(worked.select(most=shown.max()).item() or 0) + 1).scatter(values, words)
     return by_value.gather(sets).alias("flags")

@@ -28,7 +28,12 @@ class Kinds:
 
     def lay(self, worked: pl.DataFrame) -> pl.DataFrame:
         """What was worked out for the kinds, one row a line."""
-        return worked if self.of_line is None else worked[self.of_line]
+        if self.of_line is None:
+            return worked
+        # Most yes-or-no questions are about rare lines: a column that says no throughout need not be looked up.
+        same = [name for name in worked.columns if _says_no(worked[name])]
+        laid = worked.drop(same)[self.of_line]
+        return laid.with_columns(worked[name].head(1).new_from_index(0, laid.height) for name in same).select(worked.columns)
 
     def of(self, lines: pl.DataFrame) -> pl.Series:
         """The kinds of some lines, by their `_row`."""
@@ -59,6 +64,12 @@ class WorkedOut:
         return lines.with_columns(self.by_place.select(columns)[self.places.of(lines)])
 
 
+def _says_no(column: pl.Series) -> bool:
+    """Whether a column is false or null throughout."""
+    nulls = column.null_count()
+    return column.len() > 0 and (nulls == column.len() or (column.dtype == pl.Boolean and nulls == 0 and not column.any()))
+
+
 class Memory:
     """What was worked out for the kinds met so far: each batch of a file brings few new ones."""
 
@@ -78,11 +89,11 @@ class Memory:
             places, worked = self._few.get(schema) or ({}, pl.DataFrame())
             if len(places) > self.MOST_FEW:
                 places, worked = {}, pl.DataFrame()
-            fresh = [place for place, row in enumerate(rows) if row not in places]
+            fresh = {row: place for place, row in enumerate(rows) if row not in places}
             if fresh or not worked.width:
-                found = self._work(alike[fresh])
+                found = self._work(alike[list(fresh.values())])
+                places = places | {row: worked.height + number for number, row in enumerate(fresh)}
                 worked = pl.concat([worked, found.select(worked.columns)], rechunk=True) if worked.width else found
-                places = places | {rows[place]: len(places) + number for number, place in enumerate(fresh)}
                 self._few[schema] = places, worked
         return Kinds(pl.Series([places[row] for row in rows], dtype=pl.UInt32)), worked
 

@@ -134,6 +134,7 @@ class _Distinct:
     """Cleans text columns by their distinct values: a claims file has millions of lines and few different codes."""
 
     def __init__(self, lines: pl.DataFrame) -> None:
+        self.height = lines.height
         self.lines = lines.select(pl.col(name).cast(pl.String) for name in CLEANED if name in lines.columns)
         found = self.lines.select(pl.all().unique().implode())  # all columns at once, on every core
         self.values = {name: found[name][0] if lines.height else pl.Series(dtype=pl.String) for name in self.lines.columns}
@@ -141,7 +142,7 @@ class _Distinct:
     def clean(self, name: str, rule: Callable[[str], str | None]) -> pl.Series:
         """The column as upper-case, trimmed text, each distinct value passed through `rule`; null where blank or absent."""
         if name not in self.values:
-            return pl.Series(name, [None], dtype=pl.String).new_from_index(0, self.lines.height)
+            return pl.Series(name, [None], dtype=pl.String).new_from_index(0, self.height)
         column, values = self.lines[name], self.values[name]
         cleaned = [
             rule(stripped) if value is not None and (stripped := value.replace("\u00a0", " ").strip().upper()) else None

@@ -30,12 +30,10 @@ def of(reason: pl.Expr) -> pl.Expr:
     )
 
 
+# The outcome of each reason, in the order of the reasons: a table to look up, as lines are many.
+BY_REASON = pl.Series([reason.outcome for reason in policy.reasons().values()], dtype=OUTCOME)
+
+
 def outcome() -> pl.Expr:
     """Exactly one outcome a line."""
-    return (
-        pl.when(pl.col("_reason").is_null())
-        .then(pl.lit("priced", dtype=OUTCOME))
-        .when(cannot_be_priced())
-        .then(pl.lit("cannot_price", dtype=OUTCOME))
-        .otherwise(pl.lit("zero", dtype=OUTCOME))
-    )
+    return pl.lit(BY_REASON).gather(pl.col("_reason").to_physical()).fill_null(pl.lit("priced", dtype=OUTCOME))
