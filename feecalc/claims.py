@@ -1124,7 +1124,7 @@ class _Job:
             yield frame.hstack(answer)
             tell(frame.height - task.ready.height)
 
-    def _answers(self, frame: pl.DataFrame, rows: pl.Series, ready: pl.DataFrame, ambiguous: bool, told) -> pl.DataFrame:
+    def _answers(self, frame: pl.DataFrame, rows: pl.Series, ready: pl.DataFrame, ambiguous: bool, told: Told) -> pl.DataFrame:
         """The answers of a batch: those that are ready, and the others priced now, in the order of the rows."""
         if ready.is_empty():
             return self._price(self._clean(frame, rows, ambiguous, told))
@@ -1134,7 +1134,7 @@ class _Job:
         priced = self._price(self._clean(frame.filter(own), rows.filter(own), ambiguous, told))
         return pl.concat([priced.insert_column(0, rows.filter(own).alias("row")), ready]).sort("row").drop("row")
 
-    def _clean(self, frame: pl.DataFrame, rows: pl.Series, ambiguous: bool, told) -> pl.DataFrame:
+    def _clean(self, frame: pl.DataFrame, rows: pl.Series, ambiguous: bool, told: Told) -> pl.DataFrame:
         return clean(frame, rows, self.columns, told, ambiguous)
 
     def _collect(self, scattered: pl.DataFrame, ambiguous: bool, tell: Callable[[int], None]) -> pl.DataFrame:

@@ -95,9 +95,7 @@ def test_a_file_is_never_read_whole(opened, tmp_path, monkeypatch, lines):
     lines.write_csv(tmp_path / "claims.csv")
     seen = []
     price = opened.answers
-    monkeypatch.setattr(
-        opened, "answers", lambda frame, explain=False: (seen.append(frame.height), price(frame, explain))[1]
-    )
+    monkeypatch.setattr(opened, "answers", lambda frame, explain=False: (seen.append(frame.height), price(frame, explain))[1])
     reprice(tmp_path / "claims.csv", tmp_path / "out.parquet", opened, batch=20)
     assert max(seen) < 40
     assert sum(seen) == lines.height + 1  # a blank line tells the columns

@@ -25,6 +25,10 @@ READ_OF_KIND = (
     "_sided", "_in_family", "_is_cut", "_names_no_part", "_is_status_t", "_flag_therapy_reduced", "_flag_both_sides",
     "_preventive", "_coinsurance_percent", "_assistant_percent", "_sequestration_percent",
 )  # fmt: skip
+READ_OF_FEW = (
+    *diagnostics.READ_OF_KIND, "is_technical", "_code", "m_side", "m_others", "_pos", "_setting", "_units", "bilateral",
+    "family", "_no_family_rule", "b_work", "_b_pe", "b_mp", "pe_nonfacility", "status",
+)  # fmt: skip
 READ_OF_PLACE = (
     "gpci_work", "gpci_pe", "gpci_mp", "anesthesia", "anesthesia_qp", "_place_reason", "_flag_zip_file_substituted",
 )  # fmt: skip
@@ -52,8 +56,13 @@ class Rules:
 
     @cached_property
     def kinds(self) -> Memory:
-        """The kinds of lines met so far."""
+        """The kinds of lines met so far, with every column."""
         return Memory(lambda alike: by_kind(alike, self))
+
+    @cached_property
+    def kinds_in_bulk(self) -> Memory:
+        """The kinds of lines met so far, with what the rules read of them."""
+        return Memory(lambda alike: by_kind(alike, self).select(*READ_OF_KIND, *READ_OF_FEW))
 
     @cached_property
     def places(self) -> Memory:
@@ -142,7 +151,7 @@ def work_out(claim_lines: pl.DataFrame, rules: Rules, every_column: bool = True)
         settlement.lower_of_charge,
         settlement.settle_shares,
     ]
-    known = of_kind_and_place(claim_lines, own, rules)
+    known = of_kind_and_place(claim_lines, own, rules, every_column)
     columns = (None, None) if every_column else (READ_OF_KIND, READ_OF_PLACE)
     frame = pl.concat([own, *known.lay(*columns)], how="horizontal")
     frame = _run(frame, by_themselves + [figures_to_show] * every_column)
@@ -151,7 +160,7 @@ def work_out(claim_lines: pl.DataFrame, rules: Rules, every_column: bool = True)
     return frame
 
 
-def of_kind_and_place(claim_lines: pl.DataFrame, own: pl.DataFrame, rules: Rules) -> WorkedOut:
+def of_kind_and_place(claim_lines: pl.DataFrame, own: pl.DataFrame, rules: Rules, every_column: bool) -> WorkedOut:
     """What the rules say of each line by its kind, and by its place: worked out once for all that are alike."""
     alike = claim_lines.select(name for name in (*lines.OF_KIND, *lines.OF_PLACE) if name in claim_lines.columns)
     alike = alike.with_columns(own["_bad_charge"])
@@ -162,7 +171,8 @@ def of_kind_and_place(claim_lines: pl.DataFrame, own: pl.DataFrame, rules: Rules
     alike = as_categories(alike).with_columns(rules.era_of(own["_date"]))
     kinds, places = tell_apart(alike.drop(here)), tell_apart(alike.select("_era", *here))
     alike = alike.with_columns(own["_date"])
-    return WorkedOut(*rules.kinds.of(kinds, alike.drop(here)), *rules.places.of(places, alike.select("_era", "_date", *here)))
+    memory = rules.kinds if every_column else rules.kinds_in_bulk
+    return WorkedOut(*memory.of(kinds, alike.drop(here)), *rules.places.of(places, alike.select("_era", "_date", *here)))
 
 
 def by_kind(alike: pl.DataFrame, rules: Rules) -> pl.DataFrame:
