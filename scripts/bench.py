@@ -16,10 +16,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from mixed_claims import mixed_claims
 
 from feecalc.api import OpenSchedule
 from feecalc.importing import import_file
@@ -143,11 +145,61 @@ def calls(opened: OpenSchedule, runs: int) -> list[Row]:
     def one() -> object:
         return opened.price("97110", zip="35203", date="2025-10-15", units=3)
 
+    claim = pl.DataFrame(
+        {"hcpcs": ["97530", "97110", "97140", "99213"], "units": [1, 2, 1, 1], "modifiers": ["GP", "GP", "GP", ""]}
+    ).with_columns(claim_id=pl.lit(1), service_date=pl.lit(date(2025, 10, 15)), locality=pl.lit("10112-00"), pos=pl.lit("11"))
+    others = iter(opened.schedule.table("2025D", "pprrvu").filter(pl.col("status") == "A")["hcpcs"].unique().shuffle(1))
+
+    def a_new_claim() -> object:
+        return opened.price_lines(claim.with_columns(hcpcs=pl.Series([next(others) for _ in range(claim.height)])))
+
     return [
+        paired("a claim of four lines through the API", "20 ms", lambda: opened.price_lines(claim), runs=runs),
+        paired("the same with codes never priced before", "none", a_new_claim, runs=runs),
         paired("one price through the API", "none", one, runs=runs),
         paired("history of a code over all releases", "none", lambda: opened.history("97110"), runs=runs),
         paired("a code in every locality", "none", lambda: opened.across("97110", release="2025D"), runs=runs),
     ]
+
+
+REPRICE = """
+import resource, sys, time
+from pathlib import Path
+from feecalc.api import OpenSchedule
+from feecalc.claims import reprice
+opened = OpenSchedule()
+start = time.perf_counter()
+reprice(Path(sys.argv[1]), Path(sys.argv[2]), opened)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+"""
+
+
+def claims_files(runs: int) -> list[Row]:
+    """Mixed claims from parquet to parquet, each time in a process of its own: the rate, the memory, and how it grows."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {1: Path(folder) / "one.parquet", 10: Path(folder) / "ten.parquet"}
+        for millions, path in files.items():
+            mixed_claims(millions * 1_000_000).write_parquet(path)
+        peaks: dict[int, float] = {}
+
+        def once(millions: int) -> float:
+            command = [sys.executable, "-c", REPRICE, str(files[millions]), f"{folder}/out.parquet"]
+            seconds, peak = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+            peaks[millions] = max(peak, peaks.get(millions, 0))
+            return seconds * 1000
+
+        both = [(once(1), once(10)) for _ in range(runs)]
+    one, ten = ([pair[n] for pair in both] for n in (0, 1))
+    ratio = statistics.median(t / o for o, t in both)
+    rate = 1e7 / statistics.median(ten)  # thousand lines a second
+    return [
+        Row("1 M mixed lines, parquet to parquet", statistics.median(one), (min(one), max(one)), "", None, None, "none"),
+        Row(
+            f"10 M mixed lines: {rate:,.0f} thousand a second, {peaks[10]:.1f} GB",
+            statistics.median(ten), (min(ten), max(ten)), "1 M lines", statistics.median(one), ratio,
+            "1,500, 4 GB, ratio <= 11",
+        ),
+    ]  # fmt: skip
 
 
 def page(runs: int) -> list[Row]:
@@ -184,13 +236,14 @@ def main() -> None:
         *imports(max(3, args.runs // 2)),
         *calls(opened, args.runs),
         *page(args.runs),
+        *claims_files(max(3, args.runs // 2)),
     ]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, polars {pl.__version__}"
     print(machine)
     for row in rows:
         ratio = f"{row.ratio:6.2f} x {row.baseline}" if row.ratio is not None else ""
         low, high = row.spread_ms
-        print(f"{row.case:58} {row.subject_ms:8.1f} ms ({low:.1f}-{high:.1f})  limit: {row.limit:26} {ratio}")
+        print(f"{row.case:60} {row.subject_ms:8.1f} ms ({low:.1f}-{high:.1f})  limit: {row.limit:26} {ratio}")
     args.json.write_text(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
 
 
