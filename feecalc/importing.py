@@ -1,7 +1,8 @@
 """From CMS's zips to a store: read, check against policy and against CMS's own cap prices, write whole or not at all."""
 
 import datetime as dt
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import polars as pl
 
 from feecalc import paths, policy
 from feecalc.cms import ReleaseFiles, Source, ZipFile, read_release, read_zip_file, what_is
+from feecalc.cms.normalize import EditFile, What, edit_version, read_edit_file
 from feecalc.errors import ArchiveError, Problem, RejectedError
 from feecalc.money import FACTOR_SCALE
 from feecalc.pricing import fee
@@ -19,26 +21,60 @@ from feecalc.schedule import write_folder
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import added: its name, where it lies, and what was noticed on the way."""
+    """What an import added: its name, where it lies, what was noticed on the way, and the files that it came from."""
 
     name: str
     folder: Path
     notes: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 def import_file(file: Path) -> Imported:
-    """Add a release zip or a ZIP-to-locality zip to the user's store, with the descriptors that the user's own file brings.
+    """Add one download to the user's store, with the descriptors that the user's own file brings.
 
-    Raises ArchiveError, LayoutError or RejectedError; nothing is changed then. The same file again changes nothing either.
+    It is a release zip, a ZIP-to-locality zip, an NCCI table (for the four parts of a PTP version: the folder that holds
+    them). Raises ArchiveError, LayoutError or RejectedError; nothing is changed then. The same file again changes nothing
+    either.
+    """
+    return next(import_files([file]))
+
+
+def import_files(files: Sequence[Path]) -> Iterator[Imported]:
+    """Add downloads to the user's store one after the other; the parts of one PTP version are added together.
+
+    Errors as `import_file`; what was added before the file in error stays.
     """
     store = paths.home() / "schedule"
-    kind = what_is(file)
+    for kind, together in _batches(files):
+        yield _add(store, kind, together, mine=True)
+
+
+def _batches(files: Sequence[Path]) -> list[tuple[What, list[Path]]]:
+    """The files in their order, each with what it is; parts of one PTP version stand together where the first one stood."""
+    batches: list[tuple[What, list[Path]]] = []
+    versions: dict[str, list[Path]] = {}
+    for file in files:
+        kind = what_is(file)
+        version = edit_version(file) if kind == "ncci_ptp" else ""
+        if version in versions:
+            versions[version].append(file)
+            continue
+        batches.append((kind, [file]))
+        if version:
+            versions[version] = batches[-1][1]
+    return batches
+
+
+def _add(store: Path, kind: What, files: list[Path], mine: bool) -> Imported:
     if kind == "release":
-        return add_release(store, read_release([file]), mine=True)
+        return add_release(store, read_release(files), mine)
     if kind == "zip_locality":
-        return add_zip_file(store, read_zip_file([file]), mine=True)
+        return add_zip_file(store, read_zip_file(files), mine)
+    if kind in {"ncci_ptp", "ncci_mue", "ncci_addon"}:
+        return add_edit_file(store, read_edit_file(files), mine)
     raise ArchiveError(
-        f"{file.name} is neither a release of the fee schedule nor a ZIP-to-locality file (it looks like: {kind})."
+        f"{files[0].name} is neither a release of the fee schedule, nor a ZIP-to-locality file, nor an NCCI table "
+        f"(it looks like: {kind})."
     )
 
 
@@ -91,17 +127,41 @@ def add_zip_file(store: Path, files: ZipFile, mine: bool) -> Imported:
     return _write(store / "zip", files.effective, tables, manifest, mine)
 
 
+def add_edit_file(store: Path, files: EditFile, mine: bool) -> Imported:
+    """Write an NCCI table into a store: one folder for each table and quarter."""
+    manifest = {
+        "table": files.table,
+        "quarter": files.quarter,
+        "effective": files.effective,
+        "version": files.version,
+        "members": dict(files.members),
+        "layouts": dict(files.layouts),
+        "meta": dict(files.meta),
+        "notes": list(files.notes),
+        "sources": _sources(files.sources),
+    }
+    return _write(store / "ncci", f"{files.table}-{files.quarter}", {files.table: files.frame}, manifest, mine)
+
+
 def _write(parent: Path, name: str, tables: dict[str, pl.DataFrame], manifest: dict[str, Any], mine: bool) -> Imported:
     notes = tuple(manifest["notes"])
+    files = tuple(source["file"] for source in manifest["sources"])
     if not mine:
         write_folder(parent / name, tables, manifest)
-        return Imported(name, parent / name, notes)
-    folder = parent / f"{name}-{manifest['sources'][0]['sha256'][:12]}"
+        return Imported(name, parent / name, notes, files)
+    folder = parent / f"{name}-{_piece(manifest['sources'])}"
     if folder.exists():
-        return Imported(name, folder, (*notes, "It was there already; nothing was changed."))
+        return Imported(name, folder, (*notes, "It was there already; nothing was changed."), files)
     stamped = {**manifest, "imported_at": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")}
     write_folder(folder, tables, stamped)
-    return Imported(name, folder, notes)
+    return Imported(name, folder, notes, files)
+
+
+def _piece(sources: Sequence[dict[str, str]]) -> str:
+    """What tells one import from another of its name: a piece of its source's hash, or of its sources' hashes together."""
+    hashes = [source["sha256"] for source in sources]
+    whole = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+    return whole[:12]
 
 
 def _sources(sources: Sequence[Source]) -> list[dict[str, str]]:
@@ -145,19 +205,16 @@ def _caps_agree(files: ReleaseFiles) -> tuple[int, int]:
     return 2 * files.opps_cap.height, int(exact["nonfacility"][0]) + int(exact["facility"][0])
 
 
-def build(zips: Sequence[Path], store: Path) -> tuple[list[Imported], list[Path]]:
-    """Write the store that comes with feecalc from CMS's zips: what was added, and the files that are neither kind.
+def build(files: Sequence[Path], store: Path) -> tuple[list[Imported], list[Path]]:
+    """Write the store that comes with feecalc from CMS's files: what was added, and the files that are of no known kind.
 
-    The same zips give the same bytes: nothing that is written depends on the time, the machine or the order given.
+    The same files give the same bytes: nothing that is written depends on the time, the machine or the order given.
     """
     added: list[Imported] = []
     passed_over: list[Path] = []
-    for file in sorted(zips):
-        kind = what_is(file)
-        if kind == "release":
-            added.append(add_release(store, read_release([file]), mine=False))
-        elif kind == "zip_locality":
-            added.append(add_zip_file(store, read_zip_file([file]), mine=False))
+    for kind, together in _batches(sorted(files)):
+        if kind in {"payment_amounts", "unknown"}:
+            passed_over += together
         else:
-            passed_over.append(file)
+            added.append(_add(store, kind, together, mine=False))
     return added, passed_over

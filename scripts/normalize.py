@@ -1,6 +1,8 @@
-"""Make the built-in schedule (data/processed) from CMS's zips: figures and codes only, the same zips always the same bytes.
+"""Make the built-in schedule (data/processed) from CMS's files: figures and codes only, the same files always the same bytes.
 
-python scripts/normalize.py [FOLDER_OR_ZIP ...] [--out data/processed]
+python scripts/normalize.py [FOLDER_OR_FILE ...] [--out data/processed]
+
+Of a folder it takes the zips, and the republished NCCI tables (ncci-*.parquet, ncci-*.csv).
 """
 
 import argparse
@@ -13,22 +15,28 @@ from feecalc.importing import build
 from feecalc.paths import new_folder
 
 ROOT = Path(__file__).resolve().parents[1]
+TAKEN = ("*.zip", "ncci-*.parquet", "ncci-*.csv")
+
+
+def taken(source: Path) -> list[Path]:
+    """A file itself, or the files of a folder that can be read."""
+    return [source] if source.is_file() else [file for pattern in TAKEN for file in source.glob(pattern)]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sources", nargs="*", type=Path, default=[ROOT / "data" / "raw"], help="zips, or folders of zips")
+    parser.add_argument("sources", nargs="*", type=Path, default=[ROOT / "data" / "raw"], help="files, or folders of them")
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "processed")
     args = parser.parse_args()
-    zips = sorted(z for source in args.sources for z in ([source] if source.is_file() else source.glob("*.zip")))
-    if not zips:
-        print(f"No zip files in {', '.join(map(str, args.sources))}. See data/raw/README.md.", file=sys.stderr)
+    files = sorted(file for source in args.sources for file in taken(source))
+    if not files:
+        print(f"No files of CMS's in {', '.join(map(str, args.sources))}. See data/raw/README.md.", file=sys.stderr)
         return 2
     fresh = args.out.with_name(f"{args.out.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         with new_folder(fresh) as scratch:
-            added, passed_over = build(zips, scratch)
+            added, passed_over = build(files, scratch)
     except FeecalcError as error:
         print(f"{error}\n{args.out} is as it was.", file=sys.stderr)
         return 2
@@ -37,7 +45,7 @@ def main() -> int:
         for note in one.notes:
             print(f"  {note}")
     for file in passed_over:
-        print(f"{file.name}: neither a release nor a ZIP-to-locality file, passed over")
+        print(f"{file.name}: neither a release, nor a ZIP-to-locality file, nor an NCCI table; passed over")
     if args.out.exists():
         shutil.rmtree(args.out)
     fresh.rename(args.out)

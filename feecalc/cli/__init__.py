@@ -10,6 +10,10 @@ from feecalc.errors import FeecalcError
 
 COMMANDS = {
     "price": ("feecalc.cli.price", "Price one code, or the codes of one day together."),
+    "visit": ("feecalc.cli.visit", "Price a visit: units from minutes, edits, modifiers, what it pays."),
+    "units": ("feecalc.cli.units", "Therapy minutes to units."),
+    "edits": ("feecalc.cli.edits", "Check a day's codes against NCCI: pairs, units, add-on codes."),
+    "guide": ("feecalc.cli.guide", "Show the codes that serve a goal, and how they differ."),
     "reprice": ("feecalc.cli.reprice", "Price a claims file."),
     "schedule": ("feecalc.cli.schedule", "Write the fee schedule of a release."),
     "verify": ("feecalc.cli.verify", "Compare feecalc with one of CMS's own payment amount files."),

@@ -11,18 +11,18 @@ from feecalc.cli.options import json_option, print_json
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @json_option
 def import_command(files: tuple[Path, ...], as_json: bool) -> None:
-    """Read each of FILES (a release zip, or a ZIP-to-locality zip), check it, and add it to your schedule.
+    """Read FILES (a release zip, a ZIP-to-locality zip, NCCI tables), check them, and add them to your schedule.
 
     A file that fails its checks changes nothing; every one of its bad rows is listed. An imported release outranks the
-    built-in one of the same name.
+    built-in one of the same name. The four zips of one quarter's NCCI pairs belong together: give all of them, or their folder.
     """
-    from feecalc.importing import import_file
+    from feecalc.importing import import_files
 
-    for file in files:
-        done = import_file(file)
+    for done in import_files(files):
+        named = ", ".join(done.files)
         if as_json:
-            print_json({"file": file.name, "name": done.name, "folder": str(done.folder), "notes": list(done.notes)})
+            print_json({"file": named, "name": done.name, "folder": str(done.folder), "notes": list(done.notes)})
             continue
-        click.echo(f"{file.name}: {done.name} added to {done.folder}")
+        click.echo(f"{named}: {done.name} added to {done.folder}")
         for note in done.notes:
             click.echo(f"  {note}")

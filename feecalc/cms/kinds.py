@@ -6,7 +6,7 @@ from feecalc.cms.archive import Member
 from feecalc.cms.layout import layout
 from feecalc.cms.tabular import read_xlsx, text_of
 
-READABLE = {"csv", "txt", "xlsx"}
+READABLE = {"csv", "txt", "xlsx", "parquet"}
 START = 4096  # bytes that bear the mark: CMS's captions and headings fit twice
 
 
@@ -21,6 +21,9 @@ class Kind(StrEnum):
     ZIP5 = "zip_locality"
     ZIP9 = "zip_locality_9"
     PAYMENT_AMOUNTS = "payment_amounts"
+    NCCI_PTP = "ncci_ptp"
+    NCCI_MUE = "ncci_mue"
+    NCCI_ADDON = "ncci_addon"
 
 
 def recognise(member: Member) -> Kind | None:
@@ -32,6 +35,8 @@ def recognise(member: Member) -> Kind | None:
     if member.ending not in READABLE:
         return None
     by_name = next((kind for kind in Kind if layout(kind).member.search(member.base)), None)
+    if member.ending == "parquet":  # a table that somebody republished: its bytes bear no mark
+        return by_name
     if member.ending == "xlsx":
         # Opening a workbook costs as much as reading it, so its content is asked only where the name says nothing.
         return by_name or _by_content(_first_rows(member), None)

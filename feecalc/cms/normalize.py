@@ -8,12 +8,15 @@ from typing import Literal
 
 import polars as pl
 
+from feecalc.cms.addon import read_addon
 from feecalc.cms.anesthesia import read_anesthesia
 from feecalc.cms.archive import Member, Source, members
 from feecalc.cms.checks import many, missing
 from feecalc.cms.gpci import read_gpci
 from feecalc.cms.kinds import Kind, recognise
 from feecalc.cms.locality_county import read_locality_county
+from feecalc.cms.mue import read_mue
+from feecalc.cms.ncci import first_day, join_parts, read_ptp, read_ptp_copy, refuse_foreign, version_of
 from feecalc.cms.opps_cap import read_opps_cap
 from feecalc.cms.payment_amounts import read_payment_amounts
 from feecalc.cms.pprrvu import qp_of, read_pprrvu
@@ -22,10 +25,15 @@ from feecalc.cms.zip_locality import read_zip5, read_zip9
 from feecalc.errors import ArchiveError, Problem, RejectedError
 
 Form = Literal["csv", "txt", "xlsx"]
-What = Literal["release", "zip_locality", "payment_amounts", "unknown"]
+What = Literal["release", "zip_locality", "payment_amounts", "ncci_ptp", "ncci_mue", "ncci_addon", "unknown"]
 
 # The csv is exact and quick to read; the fixed-width file cuts long texts short.
 FORMS: tuple[Form, ...] = ("csv", "xlsx", "txt")
+EDITS: tuple[tuple[Kind, What], ...] = (
+    (Kind.NCCI_PTP, "ncci_ptp"),
+    (Kind.NCCI_MUE, "ncci_mue"),
+    (Kind.NCCI_ADDON, "ncci_addon"),
+)
 RELEASE = (Kind.PPRRVU, Kind.GPCI, Kind.ANESTHESIA, Kind.LOCALITY_COUNTY, Kind.OPPS_CAP)
 PLACE = ("mac", "locality")
 MONTHS = {"1": "01", "2": "04", "3": "07", "4": "10"}
@@ -70,6 +78,25 @@ class ZipFile:
     notes: list[str]
 
 
+@dataclass(frozen=True)
+class EditFile:
+    """One NCCI table of one quarter: `table` is ptp, mue or addon, `quarter` such as "2026Q4", `effective` its first day.
+
+    `version` is CMS's own ("v323r0") where the file has one.
+    """
+
+    table: str
+    quarter: str
+    effective: str
+    version: str
+    frame: pl.DataFrame
+    sources: list[Source]
+    members: dict[str, str]
+    layouts: dict[str, str]
+    notes: list[str]
+    meta: dict[str, str]
+
+
 def what_is(path: Path) -> What:
     """Which reader a download is for. Raises ArchiveError where it cannot be opened."""
     kinds = {recognise(m) for m in members(path)}
@@ -77,6 +104,9 @@ def what_is(path: Path) -> What:
         return "release"
     if kinds & {Kind.ZIP5, Kind.ZIP9}:
         return "zip_locality"
+    for kind, what in EDITS:
+        if kind in kinds:
+            return what
     return "payment_amounts" if Kind.PAYMENT_AMOUNTS in kinds else "unknown"
 
 
@@ -169,6 +199,70 @@ def read_payment_file(paths: Sequence[Path]) -> list[Table]:
     if Kind.PAYMENT_AMOUNTS not in found:
         raise ArchiveError(_nothing(paths, "payment-amount file (PFALL or PFREV)", found, notes))
     return [read_payment_amounts(member) for member in found[Kind.PAYMENT_AMOUNTS]]
+
+
+def read_edit_file(paths: Sequence[Path]) -> EditFile:
+    """Read one NCCI table of practitioners: a whole PTP version (all its parts together), an MUE table, or an AOC file.
+
+    Errors as `read_release`; also ArchiveError where the paths hold several tables, or one of another setting or programme,
+    and RejectedError where a part of a version is missing.
+    """
+    found, notes = _sorted_out(paths)
+    kinds = [kind for kind, _ in EDITS if kind in found]
+    if len(kinds) != 1:
+        if not kinds:
+            raise ArchiveError(_nothing(paths, "NCCI table (PTP, MUE or add-on codes)", found, notes))
+        named = ", ".join(f"{m.name} ({kind.value})" for kind in kinds for m in found[kind])
+        raise ArchiveError(f"Several NCCI tables at once: {named}. Give one table at a time.")
+    kind = kinds[0]
+    parts = _parts(found[kind], notes) if kind is Kind.NCCI_PTP else [_of_edits(_choose(found[kind], kind, None, notes), kind)]
+    if kind is Kind.NCCI_PTP and parts[0].meta["version"]:
+        frame, more = join_parts(parts)
+    else:
+        frame, more = parts[0].frame, parts[0].notes
+    meta = {name: value for name, value in parts[0].meta.items() if name not in {"quarter", "version", "part"}}
+    numbered = {f"{kind.value} {table.meta['part']}" if "part" in table.meta else kind.value: table for table in parts}
+    return EditFile(
+        table=kind.value.removeprefix("ncci_"),
+        quarter=parts[0].meta["quarter"],
+        effective=first_day(parts[0].meta["quarter"]).isoformat(),
+        version=parts[0].meta.get("version", ""),
+        frame=frame,
+        sources=_sources(parts),
+        members={name: table.member for name, table in numbered.items()},
+        layouts={name: table.layout for name, table in numbered.items()},
+        notes=[*notes, *more],
+        meta=meta,
+    )
+
+
+def edit_version(path: Path) -> str:
+    """The PTP version of which a download holds a part, such as "v323r0"; "" where it holds none, or a whole copy."""
+    for member in members(path):
+        if recognise(member) is Kind.NCCI_PTP and member.ending != "parquet":
+            refuse_foreign(member)
+            return version_of(member).name
+    return ""
+
+
+def _parts(candidates: list[Member], notes: list[str]) -> list[Table]:
+    """One table of each part of a PTP version: the txt, which is quicker to read, else the xlsx. Copies are whole."""
+    copies = [m for m in candidates if m.ending == "parquet"]
+    if copies:
+        if len(candidates) > 1:
+            named = ", ".join(m.name for m in candidates)
+            raise ArchiveError(f"Several PTP tables at once: {named}. Give one table at a time.")
+        return [read_ptp_copy(copies[0])]
+    grouped: dict[tuple[str, int], list[Member]] = {}
+    for member in candidates:
+        refuse_foreign(member)
+        version = version_of(member)
+        grouped.setdefault((version.name, version.part), []).append(member)
+    return [read_ptp(_choose(group, Kind.NCCI_PTP, "txt", notes)) for _, group in sorted(grouped.items())]
+
+
+def _of_edits(member: Member, kind: Kind) -> Table:
+    return read_mue(member) if kind is Kind.NCCI_MUE else read_addon(member)
 
 
 def _sorted_out(paths: Sequence[Path]) -> tuple[dict[Kind, list[Member]], list[str]]:
