@@ -1,0 +1,425 @@
+"""A patient's visit as the clinic knows it: codes with minutes or units, who treated, where and when; and what it pays.
+
+from feecalc.visit import Item, Visit, price
+visit = Visit([Item("97530", minutes=15), Item("97110", minutes=30), Item("97140", minutes=15)], date=date(2025, 10, 15))
+price(visit, feecalc.open_schedule()).day.total("allowed")        # Decimal("98.97")
+
+Minutes become units, units with their modifiers become claim lines, and the lines are priced together; beside them stand what
+NCCI's edits, the therapy modifiers and the year's thresholds say of them. Those are warnings: they change no price. A visit
+knows no patient.
+"""
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from feecalc import therapy_modifiers, thresholds, units
+from feecalc.api import Asked, Circumstances, OpenSchedule
+from feecalc.edits import Answer, Edits, Pair
+from feecalc.errors import InputError
+from feecalc.quote import Day
+from feecalc.therapy_codes import discipline as discipline_of
+from feecalc.therapy_codes import disciplines, kinds
+from feecalc.therapy_codes import units as unit_kinds
+
+TIMED = "15 minutes"  # the unit of policy/therapy_codes.toml that minutes make
+
+
+@dataclass(frozen=True)
+class Item:
+    """What was done by one code: `minutes` in all or `units`, and the minutes that an assistant furnished alone.
+
+    `modifiers` are those that the clinic adds itself; GP, GO, GN, CQ and CO follow from discipline and minutes. `charge` is in
+    dollars, for a unit. `discipline` is that of the visit where it is None.
+    """
+
+    hcpcs: str
+    minutes: int | None = None
+    units: int | None = None
+    assistant_minutes: int = 0
+    modifiers: tuple[str, ...] = ()
+    charge: str | None = None
+    discipline: str | None = None
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A visit: what was done, when, where, and by whom. The circumstances are those of `api.Circumstances`.
+
+    `treated_by` "assistant": all therapy minutes are an assistant's, alone. `rule` is that of `units.allocate`. `choice` picks
+    one of the equally right ways to give units, by code. `allowed_so_far` is what the patient was allowed this year before the
+    visit, in dollars, by discipline.
+    """
+
+    items: Sequence[Item]
+    date: dt.date
+    discipline: str = "PT"
+    treated_by: str = "therapist"
+    rule: str = "cms"
+    visit_minutes: int | None = None
+    choice: Mapping[str, int] = field(default_factory=dict)
+    allowed_so_far: Mapping[str, str] = field(default_factory=dict)
+    zip: str | None = None
+    locality: str | None = None
+    state: str | None = None
+    pos: str | None = None
+    setting: str | None = None
+    provider_type: str | None = None
+    participating: bool = True
+    qp: bool = False
+    deductible_left: str = "0"
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """What holds for every line."""
+        return Circumstances(
+            zip=self.zip,
+            locality=self.locality,
+            state=self.state,
+            date=self.date,
+            pos=self.pos,
+            setting=self.setting,
+            provider_type=self.provider_type,
+            participating=self.participating,
+            qp=self.qp,
+            deductible_left=self.deductible_left,
+        )
+
+
+@dataclass(frozen=True)
+class Stake:
+    """A pair of codes that NCCI's edits name, and what the visit is allowed less while its second column is not paid."""
+
+    pair: Pair
+    dollars: Decimal | None
+
+
+@dataclass(frozen=True)
+class Priced:
+    """What a visit comes to. `units` are those that minutes made, by discipline; `lines` the claim's lines, in order."""
+
+    visit: Visit
+    units: Mapping[str, units.Units]
+    lines: tuple[Asked, ...]
+    disciplines: tuple[str | None, ...]  # of each line; None where it is no therapy
+    day: Day
+    edits: Answer
+    findings: tuple[therapy_modifiers.Finding, ...]
+    totals: Mapping[str, thresholds.Total]
+    stakes: tuple[Stake, ...]
+
+    @cached_property
+    def by_discipline(self) -> dict[str, Decimal]:
+        """What is allowed for the lines of each discipline, and of none ("")."""
+        sums: dict[str, Decimal] = {}
+        for name, quote in zip(self.disciplines, self.day.quotes, strict=True):
+            sums[name or ""] = sums.get(name or "", Decimal("0.00")) + (quote.allowed or Decimal("0.00"))
+        return sums
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "visit": to_dict(self.visit),
+            "units": {name: made.as_dict() for name, made in self.units.items()},
+            **self.day.as_dict(),
+            "by_discipline": {name: str(amount) for name, amount in self.by_discipline.items()},
+            "edits": self.edits.as_dicts(),
+            "at_stake": [
+                {"column1": s.pair.column1, "column2": s.pair.column2, "dollars": None if s.dollars is None else str(s.dollars)}
+                for s in self.stakes
+            ],
+            "findings": [asdict(finding) for finding in self.findings],
+            "thresholds": {name: total.as_dict() for name, total in self.totals.items()},
+        }
+
+
+def price(visit: Visit, opened: OpenSchedule, edits: Edits | None = None) -> Priced:
+    """Units, lines, amounts, edits, modifiers and thresholds of a visit.
+
+    Raises InputError for minutes, units, codes or circumstances that cannot be understood, naming what it was.
+    """
+    if not visit.items:
+        raise InputError("The visit has no codes. Add one, such as 97110 with 30 minutes.")
+    made, lines, of = _lines(visit)
+    day = opened.price_day(lines, **visit.circumstances)
+    found = (edits or Edits.open()).check([(line.code, line.units, line.modifiers) for line in lines], visit.date)
+    allowed = [thresholds.Line(n, name, quote.allowed or 0) for n, (name, quote) in _therapy(of, day)]
+    running = [
+        thresholds.Running.of_amount(visit.date.year, name, amount) for name, amount in visit.allowed_so_far.items() if amount
+    ]
+    totals = thresholds.totals(allowed, _one_a_pool(running, visit.date.year, of))
+    above = {n for total in totals.values() for n in total.needs_kx or ()}
+    known = {pool for pool, total in totals.items() if total.needs_kx is not None and visit.allowed_so_far}
+    checks = [
+        therapy_modifiers.Line(
+            number=n,
+            hcpcs=line.code,
+            modifiers=line.modifiers,
+            date=visit.date,
+            units=line.units,
+            discipline=name,
+            provider_type=visit.provider_type,
+            above=n in above if name and thresholds.pool_of(name).name in known else None,
+        )
+        for n, (line, name) in enumerate(zip(lines, of, strict=True), 1)
+    ]
+    return Priced(
+        visit=visit,
+        units=made,
+        lines=tuple(lines),
+        disciplines=tuple(of),
+        day=day,
+        edits=found,
+        findings=therapy_modifiers.check(checks),
+        totals=totals,
+        stakes=tuple(_stake(pair, lines, day, visit, opened) for pair in found.ptp),
+    )
+
+
+def _therapy(of: Sequence[str | None], day: Day) -> Iterable[tuple[int, tuple[str, Any]]]:
+    """The therapy lines, by number."""
+    return ((n, (name, quote)) for n, (name, quote) in enumerate(zip(of, day.quotes, strict=True), 1) if name)
+
+
+def _one_a_pool(running: Sequence[thresholds.Running], year: int, of: Sequence[str | None]) -> list[thresholds.Running]:
+    """One total a pool: the amounts of disciplines that share one are added, pools of the visit without one begin at 0."""
+    cents = {thresholds.pool_of(name).name: 0 for name in of if name}
+    for one in running:
+        cents[one.pool] = cents.get(one.pool, 0) + one.cents
+    return [thresholds.Running(year, pool, amount) for pool, amount in cents.items()]
+
+
+def _stake(pair: Pair, lines: Sequence[Asked], day: Day, visit: Visit, opened: OpenSchedule) -> Stake:
+    """What the day is allowed less without the lines of the pair's second column: after reductions, as they are priced anew."""
+    rest = [line for n, line in enumerate(lines, 1) if n not in pair.lines2]
+    if not day.whole or not rest:
+        return Stake(pair, None)
+    less = opened.price_day(rest, **visit.circumstances)
+    return Stake(pair, day.total("allowed") - less.total("allowed") if less.whole else None)
+
+
+# From minutes to lines -----------------------------------------------------------------------------------------------------
+
+
+def _lines(visit: Visit) -> tuple[dict[str, units.Units], list[Asked], list[str | None]]:
+    """The units by discipline, and the claim's lines with the discipline of each."""
+    items = [_checked(item, visit) for item in visit.items]
+    made = {
+        name: units.allocate(
+            [
+                units.Treated(i.hcpcs, i.minutes, i.assistant_minutes, name)
+                for i in items
+                if i.discipline == name and _counted(i)
+            ],
+            rule=visit.rule,
+            visit_minutes=visit.visit_minutes,
+            date=visit.date,
+            **_choice(visit, name, items),
+        )
+        for name in dict.fromkeys(i.discipline for i in items if i.discipline and _counted(i))
+    }
+    lines: list[Asked] = []
+    of: list[str | None] = []
+    counted: set[tuple[str | None, str]] = set()
+    for item in items:
+        if not _counted(item):
+            plan = (disciplines()[item.discipline].modifier,) if item.discipline else ()
+            assistant = (
+                (disciplines()[item.discipline].assistant,) if item.discipline and visit.treated_by == "assistant" else ()
+            )
+            lines.append(_asked(item, item.units or 1, (*plan, *assistant)))
+            of.append(item.discipline)
+        elif (item.discipline, item.hcpcs) not in counted:  # a code that stands twice makes its units once
+            counted.add((item.discipline, item.hcpcs))
+            for line in made[item.discipline or ""].lines:
+                if line.hcpcs == item.hcpcs:
+                    # Without minutes nothing says whose an untimed service was but who treated the visit.
+                    modifiers = line.modifiers if item.minutes else _modifiers(item, visit)
+                    lines.append(_asked(item, line.units, modifiers))
+                    of.append(item.discipline)
+    if not lines:
+        raise InputError(
+            "These minutes make no unit, so there is nothing to bill. Medicare needs 8 timed minutes for a first unit."
+        )
+    return made, lines, of
+
+
+def _choice(visit: Visit, name: str, items: Sequence[Item]) -> dict[str, Any]:
+    """The way that was chosen for a discipline's units, where one was."""
+    chosen = {i.hcpcs: visit.choice[i.hcpcs] for i in items if i.discipline == name and i.hcpcs in visit.choice}
+    return {"choice": chosen} if chosen else {}
+
+
+def _modifiers(item: Item, visit: Visit) -> tuple[str, ...]:
+    """GP, GO or GN, and CQ or CO, of a line whose units were given."""
+    if item.discipline is None:
+        return ()
+    plan = disciplines()[item.discipline]
+    return (plan.modifier, plan.assistant) if visit.treated_by == "assistant" else (plan.modifier,)
+
+
+def _asked(item: Item, count: int, modifiers: Iterable[str]) -> Asked:
+    charge = None if not item.charge else str(Decimal(str(item.charge).replace("$", "").replace(",", "")) * count)
+    return Asked(item.hcpcs, count, tuple(dict.fromkeys((*filter(None, modifiers), *item.modifiers))), charge)
+
+
+def _counted(item: Item) -> bool:
+    """Whether the item's units follow from minutes: it is therapy, and its units were not given."""
+    unit = unit_kinds().get(item.hcpcs)
+    by_minutes = unit is not None and (unit.words == TIMED or (unit.once and not unit.timed))
+    return item.units is None and item.discipline is not None and by_minutes
+
+
+def _checked(item: Item, visit: Visit) -> Item:
+    """The item with its code in capitals, its discipline where it is therapy, and the assistant's minutes of the visit."""
+    code = item.hcpcs.strip().upper()
+    for name in ("minutes", "units", "assistant_minutes"):
+        value = getattr(item, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            raise InputError(f"{code}: {value!r} is not a whole number of {name.replace('_', ' ')}.")
+    if item.units == 0:
+        raise InputError(f"{code}: 0 units. Leave the code out, or give its minutes.")
+    therapy = item.discipline or (visit.discipline if kinds().get(code) == "always" else None)
+    name = discipline_of(therapy).name if therapy else None
+    unit = unit_kinds().get(code)
+    timed = unit is not None and unit.words == TIMED
+    if item.units is not None and item.minutes is not None and timed and visit.rule == "cms":
+        raise InputError(f"{code} has minutes and units: give one of them, so that it is clear which counts.")
+    if item.units is None and item.minutes is None and timed and name:
+        raise InputError(f"{code} is billed by the minute: give its minutes, or its units.")
+    if item.units is None and name and unit is not None and unit.timed and not timed:
+        raise InputError(f"One unit of {code} is {unit.words}: give its units.")
+    assisted = item.assistant_minutes
+    if visit.treated_by not in ("therapist", "assistant"):
+        raise InputError(f"{visit.treated_by!r} treated? Say therapist or assistant.")
+    if visit.treated_by == "assistant" and name and item.minutes and not assisted and disciplines()[name].assistant:
+        assisted = item.minutes
+    modifiers = tuple(m.strip().upper() for m in item.modifiers if m.strip())
+    return replace(item, hcpcs=code, discipline=name, assistant_minutes=assisted, modifiers=modifiers)
+
+
+# Files and pasted rows -----------------------------------------------------------------------------------------------------
+
+
+def to_dict(visit: Visit) -> dict[str, Any]:
+    """A visit for a file: what differs from the defaults."""
+    plain = {f.name: getattr(visit, f.name) for f in fields(Visit)}
+    kept = {name: value for name, value in plain.items() if name != "items" and value not in (None, {}, _DEFAULTS.get(name))}
+    rows = [
+        {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(item).items()
+            if value not in (None, 0, ())
+        }
+        for item in visit.items
+    ]
+    return {**kept, "date": visit.date.isoformat(), "items": rows}
+
+
+def to_json(visit: Visit) -> str:
+    """A visit as the text of a file."""
+    return json.dumps(to_dict(visit), indent=2, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str) -> Visit:
+    """A visit from the text of a file. Raises InputError naming the first thing in it that cannot be read."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"This is no visit file: {error}.") from None
+    if not isinstance(found, dict) or not isinstance(found.get("items"), list):
+        raise InputError('This is no visit file: it has no list "items".')
+    known = {f.name for f in fields(Visit)}
+    if strangers := [name for name in found if name not in known]:
+        raise InputError(f"A visit has no {', '.join(map(repr, strangers))}. It may have: {', '.join(sorted(known))}.")
+    try:
+        on = dt.date.fromisoformat(str(found.get("date")))
+    except ValueError:
+        raise InputError(f"The visit's date {found.get('date')!r} is not a date such as 2025-10-15.") from None
+    return Visit(**{**found, "date": on, "items": [_item(number, row) for number, row in enumerate(found["items"], 1)]})
+
+
+def _item(number: int, row: Any) -> Item:
+    known = {f.name for f in fields(Item)}
+    if not isinstance(row, dict) or not isinstance(row.get("hcpcs"), str):
+        raise InputError(f'Item {number} of the visit has no "hcpcs".')
+    if strangers := [name for name in row if name not in known]:
+        raise InputError(
+            f"Item {number} ({row['hcpcs']}) has {', '.join(map(repr, strangers))}; it may have: {', '.join(known)}."
+        )
+    modifiers = row.get("modifiers", ())
+    several = modifiers.split() if isinstance(modifiers, str) else modifiers
+    return Item(**{**row, "modifiers": tuple(str(m) for m in several)})
+
+
+# What people call the columns of a pasted table.
+COLUMNS = {
+    "hcpcs": ("hcpcs", "cpt", "code", "procedure"),
+    "minutes": ("minutes", "min", "mins", "time"),
+    "units": ("units", "unit", "qty", "quantity"),
+    "assistant_minutes": ("assistant", "assistantminutes", "ptaminutes", "otaminutes", "pta", "ota"),
+    "modifiers": ("modifiers", "modifier", "mods", "mod"),
+    "charge": ("charge", "charges", "price"),
+}
+
+
+def read_pasted(text: str) -> tuple[list[Item], list[str]]:
+    """Rows pasted from a spreadsheet as items, and what could not be read, row by row.
+
+    With a heading, columns go by their names; without one, the columns are code and minutes. Nothing is guessed: a row that
+    cannot be read is told and left out.
+    """
+    rows = [_cells(line) for line in text.splitlines() if line.strip()]
+    names = {_plain(cell): place for place, cell in enumerate(rows[0])} if rows else {}
+    places = {column: names[alias] for column, aliases in COLUMNS.items() for alias in aliases if alias in names}
+    headed = "hcpcs" in places
+    if not headed:
+        places = {"hcpcs": 0, "minutes": 1}
+    items: list[Item] = []
+    problems: list[str] = []
+    for number, row in enumerate(rows[1:] if headed else rows, 2 if headed else 1):
+        cells = {column: row[place].strip() for column, place in places.items() if place < len(row) and row[place].strip()}
+        try:
+            items.append(_pasted(cells))
+        except InputError as error:
+            problems.append(f"Row {number}: {error}")
+    return items, problems
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a row: parted by tabs, else semicolons, else commas, else blanks."""
+    mark = next((mark for mark in ("\t", ";", ",") if mark in line), None)
+    return [cell.strip() for cell in line.split(mark)]
+
+
+def _plain(cell: str) -> str:
+    return re.sub(r"[^a-z]", "", cell.lower())
+
+
+def _pasted(cells: Mapping[str, str]) -> Item:
+    code = re.sub(r"\.0+$", "", cells.get("hcpcs", "").upper())
+    if not re.fullmatch(r"[0-9A-Z]{3,5}", code) or not re.search(r"[0-9]", code):
+        raise InputError(f"{cells.get('hcpcs', '')!r} is no code.")
+    numbers = {}
+    for name in ("minutes", "units", "assistant_minutes"):
+        if name in cells:
+            whole = re.fullmatch(r"([0-9]{1,4})(?:\.0+)?(?: ?min(?:utes|s)?\.?)?", cells[name].lower())
+            if whole is None:
+                raise InputError(f"{cells[name]!r} is not a whole number of {name.replace('_', ' ')}.")
+            numbers[name] = int(whole[1])
+    return Item(
+        hcpcs=code.zfill(5) if code.isdigit() else code,
+        minutes=numbers.get("minutes"),
+        units=numbers.get("units"),
+        assistant_minutes=numbers.get("assistant_minutes", 0),
+        modifiers=tuple(re.findall(r"[0-9A-Z]{2}", cells.get("modifiers", "").upper())),
+        charge=cells.get("charge"),
+    )
+
+
+_DEFAULTS = {f.name: f.default for f in fields(Visit)}
