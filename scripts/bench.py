@@ -24,6 +24,7 @@ import polars as pl
 from mixed_claims import mixed_claims
 
 from feecalc.api import OpenSchedule
+from feecalc.edits import Edits
 from feecalc.importing import import_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -162,6 +163,20 @@ def calls(opened: OpenSchedule, runs: int) -> list[Row]:
     ]
 
 
+def edits(runs: int) -> list[Row]:
+    """NCCI's tables: opened and asked for the first time, and asked of a visit of 25 lines."""
+    codes = (
+        "97110 97112 97116 97140 97150 97530 97535 97537 98940 99213 20610 73562 97161 97164 97035 97032 G0283 97113 97124 97542 "
+        "97750 97760 97761 97763 92507"
+    ).split()
+    visit, on = [(code,) for code in codes], date(2024, 8, 1)
+    loaded = Edits.open()
+    return [
+        paired("NCCI tables opened, two codes looked up", "none", lambda: Edits.open().check(visit[:2], on), runs=runs),
+        paired("NCCI: a visit of 25 lines", "10 ms", lambda: loaded.check(visit, on), runs=runs),
+    ]
+
+
 REPRICE = """
 import resource, sys, time
 from pathlib import Path
@@ -236,6 +251,7 @@ def main() -> None:
         *imports(max(3, args.runs // 2)),
         *calls(opened, args.runs),
         *page(args.runs),
+        *edits(args.runs),
         *claims_files(max(3, args.runs // 2)),
     ]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, polars {pl.__version__}"
