@@ -305,7 +305,9 @@ ABOUT_THE_ANSWER = sum(BIT[name] for name in ("release_substituted", "zip_file_s
 
 def raised(names: Iterable[str]) -> pl.Expr:
     """The flags of these names, as one number."""
-    return pl.sum_horizontal(pl.when(f"_flag_{name}").then(pl.lit(BIT[name], dtype=pl.UInt32)).otherwise(0) for name in names)
+    none = pl.lit(0, dtype=pl.UInt32)
+    bits = (pl.when(f"_flag_{name}").then(pl.lit(BIT[name], dtype=pl.UInt32)).otherwise(none) for name in names)
+    return sum(bits, start=none)
 
 
 def flags_of_kind(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -315,12 +317,13 @@ def flags_of_kind(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 def flags(worked: pl.DataFrame) -> pl.Series:
     """The flags of every line as one text, a category. Those about an amount ride only where there is one."""
-    all_of_them = pl.col("_raised") + raised(name for name in BIT if name not in FLAGS_OF_KIND)
+    of_lines = [name for name in BIT if name not in FLAGS_OF_KIND and worked[f"_flag_{name}"].any()]
+    all_of_them = pl.col("_raised") + raised(of_lines)
     shown = pl.when(pl.col("_reason").is_null()).then(all_of_them).otherwise(all_of_them & ABOUT_THE_ANSWER)
     sets = worked.select(flags=shown)["flags"]
     values = sets.unique()
     words = pl.Series([" ".join(name for name, bit in BIT.items() if value & bit) for value in values], dtype=pl.Categorical())
     if sets.is_empty():
         return words.alias("flags")
-    by_value = words.clear(1).new_from_index(0, int(worked.select(most=shown.max()).item() or 0) + 1).scatter(values, words)
+    by_value = words.clear(1).new_from_index(0, max(values) + 1).scatter(values, words)
     return by_value.gather(sets).alias("flags")

@@ -154,16 +154,18 @@ def _packed(numbers: pl.DataFrame) -> pl.Series:
     keys: list[pl.Expr] = [pl.lit(0, dtype=pl.Int64)]
     room = 1
     for name, (least, most) in zip(numbers.columns, bounds, strict=True):
-        if least is None:  # nothing but nulls: all alike
+        nulls = numbers[name].null_count()
+        if least is None or (least == most and not nulls):  # all alike
             continue
-        size = most - least + 2  # one more for null
+        size = most - least + 1 + bool(nulls)
         if size >= ROOM:
             return _packed(numbers.with_columns(pl.col(name).rank("dense")))
         if room * size >= ROOM:
             keys.append(pl.lit(0, dtype=pl.Int64))
             room = 1
         room *= size
-        keys[-1] = keys[-1] * size + (pl.col(name).cast(pl.Int64) - (least - 1)).fill_null(0)
+        above = pl.col(name).cast(pl.Int64) - least
+        keys[-1] = keys[-1] * size + (above.fill_null(size - 1) if nulls else above)
     parts = numbers.select(key.alias(str(place)) for place, key in enumerate(keys))
     if parts.width > 1:  # their ranks are small, and fit one number
         return _packed(parts.select(pl.all().rank("dense")))

@@ -30,12 +30,21 @@ def number_days(frame: pl.DataFrame) -> pl.DataFrame:
     starts = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in DAY) | pl.col("_claim").is_null()
     runs = frame.select("_row", *DAY, _start=starts).with_columns(_day=pl.col("_start").cum_sum().cast(pl.UInt32))
     # Files hold the lines of a claim together as a rule; then a run of lines is a day, and nothing need be looked up.
-    if not runs.filter("_start", pl.col("_claim").is_not_null()).select(pl.struct(DAY).is_duplicated().any()).item():
+    if _each_once(runs.select(DAY).filter(runs["_start"])):
         return frame.with_columns(runs["_day"])
     keyed = frame.select("_row", *DAY, _alone=pl.when(pl.col("_claim").is_null()).then("_row"))
     numbers = keyed.select(*DAY, "_alone").unique().with_row_index("_day")
     days = keyed.join(numbers, on=[*DAY, "_alone"], how="left", nulls_equal=True, maintain_order="left")["_day"]
     return frame.with_columns(days)
+
+
+def _each_once(days: pl.DataFrame) -> bool:
+    """Whether no claim and date stand twice; those without a claim never do."""
+    claims = days["_claim"]
+    if claims.dtype.is_integer() and not claims.has_nulls() and (claims.diff().drop_nulls() > 0).all():
+        return True  # numbers that grow tell it at a glance
+    known = days.filter(claims.is_not_null())
+    return not known.select(pl.struct(DAY).is_duplicated().any()).item()
 
 
 def in_order(items: pl.DataFrame, *apart: str) -> pl.DataFrame:
