@@ -282,7 +282,7 @@ def fee_schedule_amount(frame: pl.LazyFrame) -> pl.LazyFrame:
             _cap=pl.when("is_capped").then(fee.amount(pl.col("work"), pl.col("_opps_pe"), pl.col("opps_mp"), factor)),
             _reduced=pl.when("is_therapy").then(fee.reduced(pl.col("work"), pl.col("_pe"), pl.col("mp"), factor)),
         )
-        .with_columns(_unit=pl.min_horizontal("_fee", "_cap"))
+        .with_columns(_unit=fee.lower_of("_fee", "_cap"))
         .with_columns(_flag_opps_capped=(pl.col("_cap") < pl.col("_fee")).fill_null(value=False))
     )
 

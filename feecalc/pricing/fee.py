@@ -59,6 +59,11 @@ def with_cap_work(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def lower_of(amount: str, cap: str) -> pl.Expr:
+    """The lower of an amount and its cap, which may be null."""
+    return pl.when(pl.col(cap) < pl.col(amount)).then(cap).otherwise(amount)
+
+
 def is_therapy() -> pl.Expr:
     """Whether the therapy reduction applies to the row's later units (MULT PROC 5)."""
     return pl.col("mult_proc") == "5"
@@ -113,7 +118,7 @@ def schedule(rows: pl.LazyFrame, gpci: pl.LazyFrame, factor: int) -> pl.LazyFram
 
 def _with_percentages(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The non-participating and limiting amounts, which start from the lower of fee and cap."""
-    paid = {setting: pl.min_horizontal(setting, f"opps_{setting}") for setting in ("nonfacility", "facility")}
+    paid = {setting: lower_of(setting, f"opps_{setting}") for setting in ("nonfacility", "facility")}
     limiting = int(policy.percentage("limiting_charge").percent)
     return frame.with_columns(**{f"nonpar_{s}": nonparticipating(cents) for s, cents in paid.items()}).with_columns(
         **{f"limiting_{s}": percent(pl.col(f"nonpar_{s}"), limiting) for s in paid}

@@ -161,13 +161,18 @@ def meet_place(frame: pl.LazyFrame) -> pl.LazyFrame:
     no_factor = pl.when(pl.col("_is_anesthesia") & pl.col("_anesthesia_factor").is_null()).then(because("anesthesia_factor"))
     return (
         frame.with_columns(_anesthesia_factor=factor)
-        .with_columns(_elsewhere=pl.min_horizontal("_place_reason", no_factor))
-        # An enumeration is in the order in which the rules decide.
+        .with_columns(_elsewhere=_first_of("_place_reason", no_factor))
         .with_columns(
-            _reason=pl.min_horizontal("_kind_reason", "_elsewhere"), _ghost=pl.col("_ghost") & pl.col("_elsewhere").is_null()
+            _reason=_first_of("_kind_reason", pl.col("_elsewhere")), _ghost=pl.col("_ghost") & pl.col("_elsewhere").is_null()
         )
         .drop("_kind_reason", "_elsewhere", "_place_reason")
     )
+
+
+def _first_of(reason: str, other: pl.Expr) -> pl.Expr:
+    """The reason that decides first, of two that may be null: an enumeration is in the order in which the rules decide."""
+    comes_later = pl.col(reason).is_null() | (other.to_physical() < pl.col(reason).to_physical())
+    return pl.when(other.is_null()).then(reason).when(comes_later).then(other).otherwise(reason)
 
 
 @cache
