@@ -1,7 +1,10 @@
 """Reading claims files: names of columns, what spreadsheets did to values, blocks and batches."""
 
+import ast
 import datetime as dt
 import random
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -9,6 +12,19 @@ import pytest
 from feecalc import claims
 from feecalc.claims import Columns, Runs, batches, open_table, plan, runs_of
 from feecalc.errors import InputError
+
+# The package ------------------------------------------------------------------------------------------------------------
+
+
+def test_imports_inside_the_package_go_in_no_circle():
+    imports = {}
+    for path in Path(claims.__file__).parent.glob("*.py"):
+        nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+        imports[f"feecalc.claims.{path.stem}"] = {node.module for node in nodes if node.module.startswith("feecalc.claims")}
+    order = list(TopologicalSorter(imports).static_order())  # raises where there is a circle
+    assert order.index("feecalc.claims.columns") < order.index("feecalc.claims.job")
+    assert "feecalc.claims" not in order  # nothing reaches up to the front door
+
 
 # Columns ----------------------------------------------------------------------------------------------------------------
 
@@ -231,7 +247,7 @@ def whole(opened):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
 @pytest.mark.parametrize("block", [3, 7, 64, 1 << 20])
 def test_csv_in_any_encoding_separator_and_block(tmp_path, monkeypatch, separator, encoding, block):
-    monkeypatch.setattr(claims, "BLOCK", block)
+    monkeypatch.setattr(claims.delimited, "BLOCK", block)
     rows = [["hcpcs", "note"], ["99213", "é"], ["97110", '"two\nlines"'], ["", ""], ["0", '"a ""b"""']]
     read = table(tmp_path, "\r\n".join(separator.join(row) for row in rows).encode(encoding))
     assert whole(read).rows() == [("99213", "é"), ("97110", "two\nlines"), (None, None), ("0", 'a "b"')]
@@ -250,7 +266,7 @@ def test_old_macintosh_line_ends_and_blank_lines(tmp_path):
 
 @pytest.mark.parametrize("block", [3, 1 << 20])
 def test_a_short_record_lacks_its_last_fields(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(claims, "BLOCK", block)
+    monkeypatch.setattr(claims.delimited, "BLOCK", block)
     assert whole(table(tmp_path, "hcpcs,a\n99213\n97110,b\n99213")).rows() == [("99213", None), ("97110", "b"), ("99213", None)]
 
 
@@ -267,7 +283,7 @@ def test_a_short_record_lacks_its_last_fields(tmp_path, monkeypatch, block):
     ],
 )
 def test_a_csv_that_cannot_be_read_says_where(tmp_path, monkeypatch, content, says, block):
-    monkeypatch.setattr(claims, "BLOCK", block)
+    monkeypatch.setattr(claims.delimited, "BLOCK", block)
     with pytest.raises(InputError, match=says) as error:
         whole(table(tmp_path, content))
     assert "97110" not in str(error.value)

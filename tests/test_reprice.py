@@ -83,7 +83,7 @@ def test_every_batch_size_gives_what_pricing_the_whole_frame_gives(opened, tmp_p
 
 @pytest.mark.parametrize("batch", [7, 1000])
 def test_a_csv_streams_to_the_same_answers(opened, tmp_path, monkeypatch, shuffled, batch):
-    monkeypatch.setattr(claims, "BLOCK", 500)
+    monkeypatch.setattr(claims.delimited, "BLOCK", 500)
     shuffled.write_csv(tmp_path / "claims.csv")
     reprice(tmp_path / "claims.csv", tmp_path / "out.csv", opened, batch=batch)
     whole = pl.read_csv(export.csv_bytes(opened.price_lines(shuffled)), infer_schema=False)
@@ -91,7 +91,7 @@ def test_a_csv_streams_to_the_same_answers(opened, tmp_path, monkeypatch, shuffl
 
 
 def test_a_file_is_never_read_whole(opened, tmp_path, monkeypatch, lines):
-    monkeypatch.setattr(claims, "BLOCK", 500)
+    monkeypatch.setattr(claims.delimited, "BLOCK", 500)
     lines.write_csv(tmp_path / "claims.csv")
     seen = []
     price = opened.answers

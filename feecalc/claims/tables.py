@@ -1,0 +1,60 @@
+"""Claims files as frames of rows, whatever their kind: parquet here, workbooks and delimited text in modules of their own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from feecalc.claims.delimited import CsvTable
+from feecalc.claims.workbooks import ExcelTable
+from feecalc.errors import InputError
+
+
+class Table(Protocol):
+    """A claims file: its columns, the number that a person gives its first row, and its rows in frames of any size."""
+
+    schema: pl.Schema
+    first_row: int
+    notes: list[str]
+
+    def frames(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """The rows in order, of some columns or all."""
+
+
+def open_table(path: Path) -> Table:
+    """Open a claims file by its ending: .parquet, .xlsx, or .csv, .tsv, .txt. Raises InputError where it cannot be read."""
+    kinds: dict[str, Callable[[Path], Table]] = {".parquet": ParquetTable, ".xlsx": ExcelTable}
+    kinds |= dict.fromkeys((".csv", ".tsv", ".txt"), CsvTable)
+    if path.suffix.lower() not in kinds:
+        raise InputError(f"{path.name}: a claims file is .csv, .parquet or .xlsx.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name} is empty: it has 0 bytes.")
+    with damage(path):
+        return kinds[path.suffix.lower()](path)
+
+
+@contextmanager
+def damage(source: Path) -> Iterator[None]:
+    """Name the file where polars cannot read it. The words of polars may hold values of the file, so they are left out."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{source.name} cannot be read as {source.suffix[1:]}: it is damaged, or something else.") from error
+
+
+class ParquetTable:
+    """A parquet file, read by row groups."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.schema = pl.Schema(pl.read_parquet_schema(path))
+        self.first_row = 1
+        self.notes: list[str] = []
+
+    def frames(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """The rows in order, of some columns or all."""
+        lazy = pl.scan_parquet(self.path, glob=False)
+        with damage(self.path):
+            yield from (lazy if columns is None else lazy.select(columns)).collect_batches(chunk_size=1 << 18)
