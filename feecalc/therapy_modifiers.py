@@ -70,7 +70,7 @@ class _Read:
         """Read a line, its texts in upper case."""
         modifiers = tuple(dict.fromkeys(m.strip().upper() for m in line.modifiers if m.strip()))
         try:
-            stated = discipline(line.discipline) if (line.discipline or "").strip() else None
+            stated = discipline(line.discipline) if line.discipline and line.discipline.strip() else None
         except InputError as error:
             raise InputError(f"Line {line.number}: {error}") from None
         hcpcs = line.hcpcs.strip().upper()

@@ -22,7 +22,7 @@ from feecalc import therapy_modifiers, thresholds, units
 from feecalc.api import Asked, Circumstances, OpenSchedule
 from feecalc.edits import Answer, Edits, Pair
 from feecalc.errors import InputError
-from feecalc.quote import Day
+from feecalc.quote import Day, Quote
 from feecalc.therapy_codes import discipline as discipline_of
 from feecalc.therapy_codes import disciplines, kinds
 from feecalc.therapy_codes import units as unit_kinds
@@ -148,7 +148,7 @@ def price(visit: Visit, opened: OpenSchedule, edits: Edits | None = None) -> Pri
     made, lines, of = _lines(visit)
     day = opened.price_day(lines, **visit.circumstances)
     found = (edits or Edits.open()).check([(line.code, line.units, line.modifiers) for line in lines], visit.date)
-    allowed = [thresholds.Line(n, name, quote.allowed or 0) for n, (name, quote) in _therapy(of, day)]
+    allowed = [thresholds.Line(n, name, quote.allowed or Decimal(0)) for n, (name, quote) in _therapy(of, day)]
     running = [
         thresholds.Running.of_amount(visit.date.year, name, amount) for name, amount in visit.allowed_so_far.items() if amount
     ]
@@ -181,7 +181,7 @@ def price(visit: Visit, opened: OpenSchedule, edits: Edits | None = None) -> Pri
     )
 
 
-def _therapy(of: Sequence[str | None], day: Day) -> Iterable[tuple[int, tuple[str, Any]]]:
+def _therapy(of: Sequence[str | None], day: Day) -> Iterable[tuple[int, tuple[str, Quote]]]:
     """The therapy lines, by number."""
     return ((n, (name, quote)) for n, (name, quote) in enumerate(zip(of, day.quotes, strict=True), 1) if name)
 
@@ -278,10 +278,10 @@ def _counted(item: Item) -> bool:
 def _checked(item: Item, visit: Visit) -> Item:
     """The item with its code in capitals, its discipline where it is therapy, and the assistant's minutes of the visit."""
     code = item.hcpcs.strip().upper()
-    for name in ("minutes", "units", "assistant_minutes"):
-        value = getattr(item, name)
+    for what in ("minutes", "units", "assistant_minutes"):
+        value = getattr(item, what)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-            raise InputError(f"{code}: {value!r} is not a whole number of {name.replace('_', ' ')}.")
+            raise InputError(f"{code}: {value!r} is not a whole number of {what.replace('_', ' ')}.")
     if item.units == 0:
         raise InputError(f"{code}: 0 units. Leave the code out, or give its minutes.")
     therapy = item.discipline or (visit.discipline if kinds().get(code) == "always" else None)

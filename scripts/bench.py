@@ -165,17 +165,19 @@ def calls(opened: OpenSchedule, runs: int) -> list[Row]:
 
 def edits(runs: int) -> list[Row]:
     """NCCI's tables: opened and asked for the first time, and asked of a visit of 25 lines."""
-    codes = (
-        "97110 97112 97116 97140 97150 97530 97535 97537 98940 99213 20610 73562 97161 97164 97035 97032 G0283 97113 97124 97542 "
-        "97750 97760 97761 97763 92507"
-    ).split()
-    visit, on = [(code,) for code in codes], date(2024, 8, 1)
+    visit, on = [(code,) for code in VISIT.split()], date(2024, 8, 1)
     loaded = Edits.open()
     return [
         paired("NCCI tables opened, two codes looked up", "none", lambda: Edits.open().check(visit[:2], on), runs=runs),
         paired("NCCI: a visit of 25 lines", "10 ms", lambda: loaded.check(visit, on), runs=runs),
     ]
 
+
+# A visit of 25 lines: therapy, evaluations, manipulation, an office visit with an injection and an x-ray.
+VISIT = """
+97110 97112 97116 97140 97150 97530 97535 97537 98940 99213 20610 73562 97161
+97164 97035 97032 G0283 97113 97124 97542 97750 97760 97761 97763 92507
+"""
 
 REPRICE = """
 import resource, sys, time
