@@ -73,8 +73,9 @@ def _says_no(column: pl.Series) -> bool:
 class Memory:
     """What was worked out for the kinds met so far: each batch of a file brings few new ones."""
 
-    MOST = 500_000  # kinds that are kept
+    MOST = 200_000  # kinds that are kept of one shape of frames
     MOST_FEW = 10_000
+    SHAPES = 4  # of frames (columns and their types) of which kinds are kept
 
     def __init__(self, work: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         self._work = work
@@ -86,6 +87,8 @@ class Memory:
         """What is known of each of a few lines, looked up one by one: quick where they are like lines that came before."""
         schema, rows = tuple(alike.schema.items()), alike.rows()
         with self._lock:
+            if schema not in self._few:
+                _drop_oldest(self._few, self.SHAPES)
             places, worked = self._few.get(schema) or ({}, pl.DataFrame())
             if len(places) > self.MOST_FEW:
                 places, worked = {}, pl.DataFrame()
@@ -106,6 +109,7 @@ class Memory:
         with self._lock:
             schema = tuple(found.schema.items())
             if schema not in self._known or self._known[schema][0].height > self.MOST:
+                _drop_oldest(self._known, self.SHAPES)
                 self._known[schema] = found.select(by), self._work(found)
                 return kinds, self._known[schema][1]
             known, worked = self._known[schema]
@@ -120,6 +124,12 @@ class Memory:
                 self._known[schema] = pl.concat([known, new.select(by)], rechunk=True), worked
         of_line = numbers if kinds.of_line is None else numbers.gather(kinds.of_line)
         return Kinds(of_line, kinds.first), worked
+
+
+def _drop_oldest(kept: dict[Any, Any], most: int) -> None:
+    """Make room for one more."""
+    while len(kept) >= most:
+        del kept[next(iter(kept))]
 
 
 def tell_apart(alike: pl.DataFrame) -> Kinds:
