@@ -9,10 +9,12 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from feecalc import api, locality, paths
+from feecalc import api, locality, paths, visit
 from feecalc.api import OpenSchedule
+from feecalc.edits import Edits
 from feecalc.locality import Place
 from feecalc.quote import Quote
+from feecalc.visit import Priced, Visit
 
 KEPT = 500  # answers of each kind; a quote is a few kilobytes
 
@@ -23,8 +25,8 @@ def _open(as_of: str) -> OpenSchedule:
 
 
 def stamp() -> str:
-    """Changes when a release or ZIP file is imported or removed."""
-    folders = [paths.builtin() / "releases", *((paths.home() / "schedule" / part) for part in ("releases", "zip"))]
+    """Changes when a release, a ZIP file or an edit table is imported or removed."""
+    folders = [paths.builtin() / "releases", *((paths.home() / "schedule" / part) for part in ("releases", "zip", "ncci"))]
     return " ".join(str(f.stat().st_mtime_ns) if f.is_dir() else "-" for f in folders)
 
 
@@ -41,6 +43,31 @@ def _price(as_of: str, question: dict[str, Any]) -> Quote:
 def price(**question: Any) -> Quote:
     """OpenSchedule.price, kept."""
     return _price(stamp(), question)
+
+
+@st.cache_resource(max_entries=1, show_spinner="Opening the edit tables …")
+def _edits(as_of: str) -> Edits:
+    return Edits.open()
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _priced_visit(as_of: str, question: str) -> Priced:
+    return visit.price(visit.from_json(question), schedule(), _edits(as_of))
+
+
+def priced_visit(of: Visit) -> Priced:
+    """visit.price, kept."""
+    return _priced_visit(stamp(), visit.to_json(of))
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _near(as_of: str, release: str, code: str) -> list[str]:
+    return schedule().near(code, release)
+
+
+def near(release: str, code: str) -> list[str]:
+    """OpenSchedule.near, kept: it reads every code of a release."""
+    return _near(stamp(), release, code)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from feecalc.api import Spread
 from feecalc.locality import Place
+from feecalc.pricing.explain import Fall
 from feecalc.ui import words
 
 # Three hues of the Okabe-Ito set, told apart in every form of colour blindness and at 3:1 or better on both themes.
@@ -78,6 +79,68 @@ def fee_parts(bars: Sequence[tuple[str, Mapping[str, Decimal], Decimal | None]],
         },
     }
     _show(spec, alt, "picture-parts")
+
+
+def waterfall(falls: Sequence[Fall], alt: str) -> None:
+    """From the first total to the last: totals as whole bars, and between them what each rule takes off or adds."""
+    values = []
+    level = 0.0
+    for order, fall in enumerate(falls):
+        dollars = float(fall.cents) / 100
+        start, level = (0.0, dollars) if fall.is_total else (level, level + dollars)
+        text = words.change(fall)
+        values.append(
+            {
+                "order": order,
+                "head": f"{fall.label}: {text}" if fall.is_total else fall.label,
+                "detail": "" if fall.is_total else f"{text}{words.usually(fall)}",
+                "start": min(start, level),
+                "end": max(start, level),
+                "text": text,
+                "label": fall.label,
+                "kind": "total" if fall.is_total else "fall" if fall.cents < 0 else "rise",
+            }
+        )
+    # The words lie above their bars, not beside them: a phone has no room there.
+    y = {"field": "order", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}}
+    said = {"type": "text", "align": "left", "baseline": "middle", "color": _ink(), "fontSize": 13}
+    spec = {
+        "data": {"values": values},
+        "height": {"step": 62},
+        "encoding": {"y": y},
+        "layer": [
+            {
+                "mark": {"type": "bar", "height": 16, "yOffset": 20},
+                "encoding": {
+                    "x": {"field": "start", "type": "quantitative", "title": "dollars", "axis": {**DOLLARS, "tickCount": 5}},
+                    "x2": {"field": "end"},
+                    "color": {
+                        "field": "kind",
+                        "type": "nominal",
+                        "scale": {"domain": ["total", "fall", "rise"], "range": [ACCENT, "#D55E00", "#009E73"]},
+                        "legend": None,
+                    },
+                    "tooltip": [{"field": "label", "title": "Step"}, {"field": "text", "title": "Dollars"}],
+                },
+            },
+            {
+                "transform": [{"filter": "datum.kind === 'total'"}],
+                "mark": {**said, "yOffset": 2, "fontWeight": "bold"},
+                "encoding": {"x": {"value": 0}, "text": {"field": "head"}},
+            },
+            {
+                "transform": [{"filter": "datum.kind !== 'total'"}],
+                "mark": {**said, "yOffset": -14},
+                "encoding": {"x": {"value": 0}, "text": {"field": "head"}},
+            },
+            {
+                "transform": [{"filter": "datum.kind !== 'total'"}],
+                "mark": {**said, "yOffset": 2},
+                "encoding": {"x": {"value": 0}, "text": {"field": "detail"}},
+            },
+        ],
+    }
+    _show(spec, alt, "picture-waterfall")
 
 
 def over_time(history: pl.DataFrame, breaks: Sequence[dt.date], release: str | None, alt: str) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 import streamlit as st
 
 from feecalc import export
+from feecalc.pricing.explain import Step
 from feecalc.schedule import Release
 from feecalc.ui import asked, words
 
@@ -62,6 +63,20 @@ def _release_words(release: Release, in_force: str | None, today: dt.date) -> li
     if current is not None and current not in (in_force, newest.name) and newest.effective < today:
         said.append(f"{current}, in force today, is not loaded.")
     return said
+
+
+def steps(taken: Sequence[Step]) -> None:
+    """A trace: each rule with what it changed, its arithmetic, and what it rests on."""
+    for number, step in enumerate(taken, 1):
+        change = (
+            f"{step.before} → **{words.md(step.after)}**"
+            if not step.before
+            else f"{words.md(step.before)} → {words.md(step.after)}"
+        )
+        st.markdown(f"**{number}. {words.md(step.rule)}**\n\n{change}")
+        if step.detail:
+            st.markdown(words.md(step.detail))
+        st.caption(f"{step.standing.capitalize()}: {words.md(step.source)}")
 
 
 def downloads(name: str, build: Callable[[], pl.DataFrame], notes: Sequence[tuple[str, str]], key: str) -> None:

@@ -81,3 +81,12 @@ def count(text: str) -> int:
     if not 1 <= number <= 9999:
         raise ValueError(f"{number} is not from 1 to 9,999")
     return number
+
+
+def switch(text: str) -> bool:
+    """A yes or no of an address. Raises ValueError."""
+    if text.lower() in ("1", "true", "yes"):
+        return True
+    if text.lower() in ("0", "false", "no", ""):
+        return False
+    raise ValueError(text)

@@ -9,6 +9,14 @@ from typing import Any
 
 from feecalc import policy
 from feecalc.locality import NATIONWIDE, Place
+from feecalc.pricing.explain import LABELS, Fall, plain, waterfall
+from feecalc.quote import Quote
+
+# The outcomes of lines in words, for those without an amount.
+OUTCOMES = {"priced": "priced", "zero": "not paid separately", "cannot_price": "no amount"}
+
+# The steps of a waterfall that lie behind the allowed amount.
+AFTER_ALLOWED = {LABELS["assistant_minutes"], LABELS["sequestration"]}
 
 # A setting in words, as a heading and inside a sentence.
 SETTINGS = {"nonfacility": "Non-facility", "facility": "Facility"}
@@ -35,6 +43,25 @@ def money(amount: Decimal) -> str:
 def money_md(amount: Decimal) -> str:
     """The same for markdown, where a bare dollar sign would begin a formula."""
     return f"\\{money(amount)}"
+
+
+def change(fall: Fall) -> str:
+    """A bar of a waterfall in dollars: a total as it is, a step with its sign."""
+    sign = "" if fall.is_total else "+" if fall.cents > 0 else "−"
+    return f"{sign}${Decimal(plain(abs(fall.cents))):,}"  # parts of a cent, where a percentage makes them, are shown
+
+
+def less(quote: Quote) -> str:
+    """What the rules take off a priced line's list price, as words; blank where nothing is taken off."""
+    if quote.reason is not None:
+        return ""
+    falls = [fall for fall in waterfall([quote.row]) if not fall.is_total and fall.label not in AFTER_ALLOWED]
+    return "; ".join(f"{change(fall)} {fall.label[:1].lower()}{fall.label[1:]}" for fall in falls)
+
+
+def usually(fall: Fall) -> str:
+    """The reason code that a remittance usually shows beside a step, after a blank; nothing where none is known."""
+    return f" (usually CARC {fall.carc})" if fall.carc else ""
 
 
 def md(text: str) -> str:

@@ -181,4 +181,4 @@ def test_other_downloads_are_told_apart(cms_dir):
     assert what_is(cms_dir / "zip-code-carrier-locality-2025-10.zip") == "zip_locality"
     assert what_is(cms_dir / "payment" / "PFREV25C.txt") == "payment_amounts"
     assert what_is(cms_dir / "anesthesia-base-units-2022.zip") == "unknown"
-    assert what_is(cms_dir / "medicare-ncci-2026-q2-practitioner-services-mue-table.zip") == "unknown"
+    assert what_is(cms_dir / "medicare-ncci-2026-q2-practitioner-services-mue-table.zip") == "ncci_mue"

@@ -1,7 +1,7 @@
 """Price a code: what Medicare pays for one service, on one day, in one place, and why."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -14,35 +14,18 @@ from feecalc.errors import FeecalcError
 from feecalc.locality import NATIONWIDE, Place
 from feecalc.pricing.explain import MEANING
 from feecalc.quote import Quote
-from feecalc.ui import address, asked, pictures, shell, typed, words
+from feecalc.ui import address, asked, pictures, shell, typed, where, words
 from feecalc.ui.address import Field
+from feecalc.ui.where import Where
 
 PAGE = "price"
+HERE = Where()
 EXAMPLE = {"code": "97110", "zip": "35203", "locality": None, "date": dt.date(2025, 10, 15), "units": 3}
 MATCHES = 8  # codes offered while one types
-ANY_OFFICE, ANY_FACILITY = "nonfacility", "facility"
 INDICATORS = ("pctc", "mult_proc", "global_days", "bilateral", "assistant_surgery", "co_surgery", "team_surgery")
 
 
 # The inputs ------------------------------------------------------------------------------------------------------------
-
-
-def _read_where(text: str) -> str:
-    if text in _settings():
-        return text
-    raise ValueError(text)
-
-
-def _read_switch(text: str) -> bool:
-    if text.lower() in ("1", "true", "yes"):
-        return True
-    if text.lower() in ("0", "false", "no", ""):
-        return False
-    raise ValueError(text)
-
-
-def _blank(value: Any) -> str:
-    return str(value) if value else ""
 
 
 def _read() -> typed.Typed:
@@ -54,29 +37,15 @@ def _modifiers_asked() -> list[str]:
     return list(dict.fromkeys([*typed.modifiers(st.session_state["modifiers"]), *_read().modifiers]))
 
 
+_WHERE = HERE.fields(lambda on: on.isoformat() if on and (_read().value or on != dt.date.today()) else "")
 FIELDS = (
     Field("code", str, str, lambda _: _read().value),
-    Field("zip", str, str, _blank),
-    Field("locality", lambda: None, lambda text: typed.tidy(text) or None, _blank),
-    Field(
-        "date", dt.date.today, typed.date, lambda on: on.isoformat() if on and (_read().value or on != dt.date.today()) else ""
-    ),
+    *(_WHERE[name] for name in ("zip", "locality", "date")),
     Field("units", lambda: 1, typed.count, lambda n: "" if n == 1 else str(n)),
-    Field("pos", lambda: ANY_OFFICE, _read_where, lambda where: "" if where == ANY_OFFICE else str(where)),
+    _WHERE["pos"],
     Field("modifiers", list, lambda text: typed.modifiers([text]), lambda _: " ".join(_modifiers_asked())),
-    Field("nonpar", lambda: False, _read_switch, lambda on: "1" if on else ""),
-    Field("qp", lambda: False, _read_switch, lambda on: "1" if on else ""),
+    *(_WHERE[name] for name in ("nonpar", "qp")),
 )
-
-
-def _settings() -> list[str]:
-    return [ANY_OFFICE, ANY_FACILITY, *policy.load("places_of_service")["pos"]]
-
-
-def _where(choice: str) -> str:
-    if choice == ANY_OFFICE:
-        return "Any office, home or clinic"
-    return "Any hospital or facility" if choice == ANY_FACILITY else words.pos(choice)
 
 
 def _modifiers() -> list[str]:
@@ -84,36 +53,15 @@ def _modifiers() -> list[str]:
     return [*words.MODIFIER_WORDS, *(name for name in known if name not in words.MODIFIER_WORDS)]
 
 
-def _release_name() -> str:
-    """The release whose codes and localities the boxes offer: the date's, else the newest."""
-    opened = asked.schedule().schedule
-    serving, _ = opened.serving(st.session_state["date"] or dt.date.today())
-    return (serving or opened.newest).name
-
-
 def _tidy() -> list[str]:
     """Put a pasted ZIP and modifiers in order before their boxes are drawn. Returns what was repaired, as sentences."""
-    state = st.session_state
-    read = typed.zip_code(state["zip"])
-    if state["zip"] != read.value:
-        state[f"{PAGE}:zip told"] = (read.value, read.told)
-        state["zip"] = read.value
-    state["modifiers"] = typed.modifiers(state["modifiers"])
-    of_zip, told = state.get(f"{PAGE}:zip told", ("", ""))
-    return [said for said in (_read().told, told if of_zip == state["zip"] else "") if said]
+    st.session_state["modifiers"] = typed.modifiers(st.session_state["modifiers"])
+    return [said for said in (_read().told, HERE.tidy()) if said]
 
 
 def _put(**values: Any) -> None:
     """Set inputs with one click."""
     st.session_state.update(values)
-
-
-def _zip_typed() -> None:
-    st.session_state["locality"] = None  # the newer answer to "where" counts
-
-
-def _locality_chosen() -> None:
-    st.session_state["zip"] = ""
 
 
 def _code_box(codes: dict[str, str]) -> None:
@@ -138,81 +86,18 @@ def _code_box(codes: dict[str, str]) -> None:
 def _inputs(release: str) -> None:
     """The other inputs, most asked first; one row on a desk, two side by side on a phone."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(
-            "ZIP code",
-            key="zip",
-            placeholder="such as 35203",
-            max_chars=20,
-            help=words.term("zip"),
-            on_change=_zip_typed,
-            width=140,
-        )
-        with st.popover(_locality_label(release), icon=":material/map:"):
-            _locality_box(release)
-        st.date_input(
-            "Date of service",
-            key="date",
-            min_value=dt.date(2000, 1, 1),
-            max_value=dt.date(2099, 12, 31),
-            help=words.term("date"),
-            width=170,
-        )
+        HERE.zip_box()
+        HERE.locality_box(release)
+        HERE.date_box()
         st.number_input("Units", min_value=1, max_value=9999, step=1, key="units", help=words.term("units"), width=130)
-        st.selectbox(
-            "Place of service",
-            _settings(),
-            format_func=_where,
-            key="pos",
-            filter_mode="contains",
-            help=words.term("place", "setting"),
-            width=240,
-        )
+        HERE.setting_box()
         with st.popover(_more_label(), icon=":material/tune:"):
             _more()
 
 
-def _locality_label(release: str) -> str:
-    chosen = st.session_state["locality"]
-    if chosen:
-        return words.place(_place(release, chosen))
-    return "by name instead" if st.session_state["zip"] else "National, or by name"
-
-
-def _place(release: str, key: str) -> Place:
-    """A locality by its key; one that the release does not have keeps its key for a name."""
-    return NATIONWIDE if key == NATIONWIDE.key else asked.places(release).get(key, Place("", key, key))
-
-
-def _locality_box(release: str) -> None:
-    labels = {key: words.locality(place) for key, place in {NATIONWIDE.key: NATIONWIDE, **asked.places(release)}.items()}
-    chosen = st.session_state["locality"]
-    if chosen and chosen not in labels:
-        labels[chosen] = chosen  # a link may name a locality of another release: the answer says so, the box keeps it
-    st.selectbox(
-        "State or locality, or National",
-        list(labels),
-        index=None,
-        format_func=labels.__getitem__,
-        key="locality",
-        placeholder="By the ZIP code" if st.session_state["zip"] else "National, no local adjustment",
-        filter_mode="contains",
-        help=words.term("locality"),
-        on_change=_locality_chosen,
-        width=330,
-    )
-
-
 def _more_label() -> str:
-    state = st.session_state
-    said = _modifiers_asked()
-    said += ["non-participating"] if state["nonpar"] else []
-    said += ["QP"] if state["qp"] and _two_factors() else []
+    said = [*_modifiers_asked(), *HERE.clinician_said()]
     return ", ".join(said) if said else "More"
-
-
-def _two_factors() -> bool:
-    law = policy.conversion_factor(st.session_state["date"] or dt.date.today())
-    return law is not None and law.qp is not None
 
 
 def _more() -> None:
@@ -227,35 +112,16 @@ def _more() -> None:
         accept_new_options=True,
         help=words.term("modifier"),
     )
-    st.toggle("The clinician does not participate with Medicare", key="nonpar", help=words.term("participating", "nonpar"))
-    if _two_factors():
-        st.toggle("The clinician is a Qualifying APM Participant (QP)", key="qp", help=words.term("qp"), persist_state="page")
-    else:
-        st.caption("Only one conversion factor exists for this date; from 2026 there are two.", help=words.term("cf", "qp"))
+    HERE.clinician_switches()
 
 
 def _ask() -> Quote:
     """The question as the inputs stand, answered."""
-    state = st.session_state
-    place: dict[str, Any] = {}
-    if state["locality"]:
-        place = {"locality": state["locality"]}
-    elif state["zip"]:
-        place = {"zip": state["zip"]}
-    where: dict[str, Any] = {}
-    if state["pos"] == ANY_FACILITY:
-        where = {"setting": ANY_FACILITY}
-    elif state["pos"] != ANY_OFFICE:
-        where = {"pos": state["pos"]}
     return asked.price(
         hcpcs=_read().value,
-        **place,
-        **where,
-        date=state["date"] or dt.date.today(),
-        units=state["units"],
+        units=st.session_state["units"],
         modifiers=" ".join(_modifiers_asked()),
-        participating=not state["nonpar"],
-        qp=bool(state["qp"] and _two_factors()),
+        **HERE.circumstances(),
     )
 
 
@@ -266,14 +132,6 @@ def _named(quote: Quote, codes: dict[str, str]) -> str:
     label = codes.get(quote.hcpcs, "")
     bare = "-".join((quote.hcpcs, *quote.modifiers))
     return f"{bare} ({words.md(label)})" if label else bare
-
-
-def _at(quote: Quote) -> str:
-    """Where, inside a sentence."""
-    if quote.place is None or quote.place == NATIONWIDE:
-        return "as the national amount"
-    by_zip = st.session_state["zip"] and not st.session_state["locality"]
-    return f"at ZIP {st.session_state['zip']} in {words.place(quote.place)}" if by_zip else f"in {words.place(quote.place)}"
 
 
 def _answer(quote: Quote, codes: dict[str, str]) -> None:
@@ -290,7 +148,7 @@ def _amount(quote: Quote, codes: dict[str, str]) -> None:
     who = " from a non-participating clinician" if st.session_state["nonpar"] else ""
     st.markdown(
         f"#### Medicare allows {words.money_md(quote.allowed)} for {words.units(quote.units)} of {_named(quote, codes)}"
-        f" {_at(quote)} on {words.day(quote.date)}{who}."
+        f" {HERE.at(quote.place, 'as the national amount')} on {words.day(quote.date)}{who}."
     )
     shell.release_line(quote.release, quote.in_force, quote.conversion_factor)
     _reductions(quote)
@@ -356,16 +214,7 @@ def _parts_picture(quote: Quote) -> None:
 
 def _why(quote: Quote) -> None:
     with st.expander("Why this amount?", icon=":material/help:"):
-        for number, step in enumerate(quote.steps, 1):
-            change = (
-                f"{step.before} → **{words.md(step.after)}**"
-                if not step.before
-                else f"{words.md(step.before)} → {words.md(step.after)}"
-            )
-            st.markdown(f"**{number}. {words.md(step.rule)}**\n\n{change}")
-            if step.detail:
-                st.markdown(words.md(step.detail))
-            st.caption(f"{step.standing.capitalize()}: {words.md(step.source)}")
+        shell.steps(quote.steps)
 
 
 def _no_amount(quote: Quote, codes: dict[str, str]) -> None:
@@ -386,34 +235,15 @@ def _question(quote: Quote) -> str:
     if quote.reason == "unknown_code" and quote.release is not None:
         near = " Did you mean one of these?" if quote.suggestions else " Check the code on the claim."
         return f"Release {quote.release.name} has no code {quote.hcpcs}.{near}"
-    if quote.reason == "no_release":
-        loaded = asked.schedule().schedule.priceable()
-        return f"No fee schedule of {quote.date.year} is loaded. Loaded: {loaded[0]} to {loaded[-1]}."
-    if quote.reason == "ambiguous_zip":
-        return f"ZIP {st.session_state['zip']} lies in more than one payment area. Which one is it?"
-    return quote.sentence
+    return HERE.question(quote)
 
 
 def _mend(quote: Quote, codes: dict[str, str]) -> None:
-    choices: list[tuple[str, dict[str, Any]]] = []
     if quote.reason == "unknown_code":
         choices = [(words.code(code, codes.get(code, "")), {"code": code}) for code in quote.suggestions]
-    elif quote.reason == "no_release":
-        newest = asked.schedule().schedule.newest
-        choices = [(f"Price by {newest.name}, on {words.day(newest.effective)}", {"date": newest.effective})]
+        where.buttons(choices, "mend", _put)
     else:
-        choices = [(words.locality(place), {"locality": place.key}) for place in quote.candidates]
-        if quote.place is None:
-            choices.append(("Use the national amount", {"locality": NATIONWIDE.key}))
-    _buttons(choices, "mend")
-    if quote.reason == "ambiguous_zip":
-        st.caption(words.md(quote.place_answer.detail))
-
-
-def _buttons(choices: Sequence[tuple[str, dict[str, Any]]], key: str) -> None:
-    with st.container(horizontal=True):
-        for number, (label, values) in enumerate(choices):
-            st.button(label, key=f"{key}-{number}", on_click=_put, kwargs=values, wrap=True)
+        HERE.mend(quote)
 
 
 # What the answer is made of --------------------------------------------------------------------------------------------
@@ -534,13 +364,12 @@ COLUMNS = {
     "state": st.column_config.TextColumn("State"),
     "allowed": st.column_config.NumberColumn("One unit, $", format="dollar"),
 }
-OUTCOMES = {"priced": "priced", "zero": "not paid separately", "cannot_price": "no amount"}
 
 
 def _table_and_files(table: pl.DataFrame, name: str, quote: Quote, build: Callable[[], pl.DataFrame]) -> None:
     if "outcome" in table.columns:  # what Medicare does not pay shows words, never $0.00
         paid = pl.when(pl.col("outcome") == "priced").then("allowed").alias("allowed")
-        table = table.with_columns(paid, pl.col("outcome").replace(OUTCOMES))
+        table = table.with_columns(paid, pl.col("outcome").replace(words.OUTCOMES))
     with st.expander("Table and files", icon=":material/table:"):
         shown = table.select(column for column in COLUMNS if column in table.columns)
         st.dataframe(shown, hide_index=True, height=260, column_config=COLUMNS)
@@ -608,10 +437,10 @@ def _found(codes: dict[str, str]) -> None:
     if found:
         more = "; there are more, type on" if len(found) > MATCHES else ""
         st.markdown(f"**Codes that match “{words.md(text)}”**{more}")
-        _buttons([(words.code(code, codes[code]), {"code": code}) for code in found[:MATCHES]], "found")
+        where.buttons([(words.code(code, codes[code]), {"code": code}) for code in found[:MATCHES]], "found", _put)
     else:
         st.warning(
-            f"No code of release {_release_name()} matches “{words.md(text)}”. A code has five characters, such as 97110 or"
+            f"No code of release {HERE.release()} matches “{words.md(text)}”. A code has five characters, such as 97110 or"
             " G0283; words are found for the codes that have them.",
             icon=":material/help:",
         )
@@ -619,14 +448,14 @@ def _found(codes: dict[str, str]) -> None:
 
 def _release_of_the_day() -> None:
     """The release that the date asks for, where there is no answer yet to say so."""
-    shell.release_line(*asked.schedule().schedule.serving(st.session_state["date"] or dt.date.today()))
+    shell.release_line(*asked.schedule().schedule.serving(HERE.date))
 
 
 def _others(others: tuple[str, ...]) -> None:
     """Codes that were pasted after the first one."""
     if others:
         st.info("This page prices one code at a time. You also pasted:", icon=":material/content_paste:")
-        _buttons([(code, {"code": code}) for code in others], "others")
+        where.buttons([(code, {"code": code}) for code in others], "others", _put)
 
 
 def _below(quote: Quote) -> None:
@@ -648,7 +477,7 @@ def page() -> None:
     """The page, from top to bottom."""
     complaints = address.restore(PAGE, FIELDS)
     repaired = _tidy()
-    release = _release_name()
+    release = HERE.release()
     codes = asked.codes(release)
     _code_box(codes)
     _inputs(release)
