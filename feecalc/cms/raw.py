@@ -6,6 +6,7 @@ A column that no layout knows, or that is missing, raises LayoutError with the n
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -58,13 +59,7 @@ def read_raw(member: Member, kind: str) -> Raw:
 def _from_grid(grid: Grid, known: Layout, form: str, file: str) -> Raw:
     cells = [f"c{i}" for i in range(grid.width)]
     top = grid.frame.head(TITLE_ROWS).rows()
-    anchor = known.columns[0]
-    at = next((n for n, row in enumerate(top) if any(cell and anchor.matches(cell) for cell in row[1:])), None)
-    if at is None:
-        raise LayoutError(
-            f"{file}: no heading row. None of the first rows has the column {anchor.shown!r}. If CMS renamed the column, "
-            f"add the new heading to {known.file}."
-        )
+    at = heading_row(top, known, file)
     # A heading may be spread over several rows. Captions above it fill one cell only, headings several.
     first = at
     while first > 0 and top[first - 1][0] == top[first][0] - 1 and sum(c != "" for c in top[first - 1][1:]) > 1:
@@ -72,7 +67,7 @@ def _from_grid(grid: Grid, known: Layout, form: str, file: str) -> Raw:
     headings = [" ".join(" ".join(row[i + 1] for row in top[first : at + 1]).split()) for i in range(grid.width)]
     titles = tuple(c for row in top[:first] for c in row[1:] if c)
     year = year_in([*titles, *headings]) or year_of_name(file)
-    columns = _match(headings, known, file, year)
+    columns = match_headings(headings, known, file, year)
     body = grid.frame.filter(pl.col(ROW) > top[at][0])
     _refuse_overflow(body, [c for i, c in enumerate(cells) if not headings[i]], file, known)
     frame = body.select(ROW, *(pl.col(cells[i]).alias(name) for name, i in columns.items()))
@@ -80,8 +75,20 @@ def _from_grid(grid: Grid, known: Layout, form: str, file: str) -> Raw:
     return Raw(frame, known, form, file, titles, {name: headings[i] for name, i in columns.items()}, grid.sheet, year)
 
 
-def _match(headings: Sequence[str], known: Layout, file: str, year: int | None) -> dict[str, int]:
-    """Position of every column by name, in the layout's order."""
+def heading_row(top: Sequence[Sequence[Any]], known: Layout, file: str) -> int:
+    """Which of the first rows names the layout's first column. Raises LayoutError where none does."""
+    anchor = known.columns[0]
+    at = next((n for n, row in enumerate(top) if any(cell and anchor.matches(cell) for cell in row[1:])), None)
+    if at is None:
+        raise LayoutError(
+            f"{file}: no heading row. None of the first rows has the column {anchor.shown!r}. If CMS renamed the column, "
+            f"add the new heading to {known.file}."
+        )
+    return at
+
+
+def match_headings(headings: Sequence[str], known: Layout, file: str, year: int | None) -> dict[str, int]:
+    """Position of every column by name, in the layout's order. Raises LayoutError for an unknown or missing column."""
     found: dict[str, int] = {}
     for i, heading in enumerate(headings):
         if not heading:

@@ -6,10 +6,10 @@
 import polars as pl
 
 from feecalc.cms.archive import Member
-from feecalc.cms.layout import Layout, layout
-from feecalc.cms.raw import TITLE_ROWS, Raw
+from feecalc.cms.layout import layout
+from feecalc.cms.raw import TITLE_ROWS, Raw, heading_row, match_headings
 from feecalc.cms.tabular import BLANKS, ROW, Grid, read_lines, read_xlsx
-from feecalc.errors import LayoutError, Problem, RejectedError
+from feecalc.errors import Problem, RejectedError
 
 
 def read_wrapped(member: Member, kind: str) -> Raw:
@@ -24,18 +24,11 @@ def read_wrapped(member: Member, kind: str) -> Raw:
     else:
         grid, form = _read_tabs(data, member.name), "txt"
     top = grid.frame.head(TITLE_ROWS).rows()
-    anchor = known.columns[0]
-    first = next((n for n, row in enumerate(top) if any(cell and anchor.matches(cell) for cell in row[1:])), None)
-    if first is None:
-        raise LayoutError(
-            f"{member.name}: no heading row. None of the first rows has the column {anchor.shown!r}. If renamed, add the "
-            f"new heading to {known.file}."
-        )
-    last = first
+    first = last = heading_row(top, known, member.name)
     while last + 1 < len(top) and not top[last + 1][1]:  # the first column has its whole heading in the first row
         last += 1
     headings = [" ".join(" ".join(row[i + 1] for row in top[first : last + 1]).split()) for i in range(grid.width)]
-    columns = _places(headings, known, member.name)
+    columns = match_headings(headings, known, member.name, None)
     body = grid.frame.filter(pl.col(ROW) > top[last][0])
     frame = body.select(ROW, *(pl.col(f"c{i}").alias(name) for name, i in columns.items()))
     titles = tuple(cell for row in top[:first] for cell in row[1:] if cell)
@@ -68,21 +61,3 @@ def _read_tabs(data: bytes, file: str) -> Grid:
 
 def _cut(at_the_end: bool) -> str:
     return ", in the last row: the file was cut short. Download it again" if at_the_end else ""
-
-
-def _places(headings: list[str], known: Layout, file: str) -> dict[str, int]:
-    """Position of every column by name, in the layout's order."""
-    found: dict[str, int] = {}
-    for i, heading in enumerate(headings):
-        fitting = [c.name for c in known.columns if c.matches(heading)]
-        if not fitting or fitting[0] in found:
-            which = "is in no known layout" if not fitting else "stands there twice"
-            raise LayoutError(f"{file}: column {i + 1}, {heading!r}, {which}. Nothing was read; see {known.file}.")
-        found[fitting[0]] = i
-    for c in known.columns:
-        if c.name not in found and not c.optional:
-            raise LayoutError(
-                f"{file}: the column {c.shown!r} is missing. Nothing was read. If CMS renamed it, add the new heading to "
-                f"{known.file}."
-            )
-    return {c.name: found[c.name] for c in known.columns if c.name in found}
