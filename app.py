@@ -11,6 +11,9 @@ PAGES = Path(feecalc.__file__).resolve().parent / "ui" / "pages"  # beside the p
 # No icons here: Streamlit would fetch them from the web for the browser's tab, and nothing is to leave the machine.
 st.navigation(
     {
-        "Estimate": [st.Page(PAGES / "price_a_code.py", title="Price a code", default=True)],
+        "Estimate": [
+            st.Page(PAGES / "price_a_code.py", title="Price a code", default=True),
+            st.Page(PAGES / "price_a_visit.py", title="Price a visit"),
+        ],
     }
 ).run()

@@ -51,13 +51,13 @@ def _edits(as_of: str) -> Edits:
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def _priced_visit(as_of: str, question: str) -> Priced:
-    return visit.price(visit.from_json(question), schedule(), _edits(as_of))
+def _priced_visit(as_of: str, question: str, _of: Visit) -> Priced:
+    return visit.price(_of, schedule(), _edits(as_of))
 
 
 def priced_visit(of: Visit) -> Priced:
     """visit.price, kept."""
-    return _priced_visit(stamp(), visit.to_json(of))
+    return _priced_visit(stamp(), repr(of), of)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)

@@ -83,7 +83,7 @@ def fee_parts(bars: Sequence[tuple[str, Mapping[str, Decimal], Decimal | None]],
 
 def waterfall(falls: Sequence[Fall], alt: str) -> None:
     """From the first total to the last: totals as whole bars, and between them what each rule takes off or adds."""
-    values = []
+    values: list[dict[str, Any]] = []
     level = 0.0
     for order, fall in enumerate(falls):
         dollars = float(fall.cents) / 100
@@ -101,6 +101,8 @@ def waterfall(falls: Sequence[Fall], alt: str) -> None:
                 "kind": "total" if fall.is_total else "fall" if fall.cents < 0 else "rise",
             }
         )
+    fine = max(value["end"] for value in values) < 20  # whole dollars are enough for the ticks of larger amounts
+    axis = {"format": "$,.2f" if fine else "$,.0f", "tickCount": 4, "labelOverlap": "greedy"}
     # The words lie above their bars, not beside them: a phone has no room there.
     y = {"field": "order", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}}
     said = {"type": "text", "align": "left", "baseline": "middle", "color": _ink(), "fontSize": 13}
@@ -112,7 +114,7 @@ def waterfall(falls: Sequence[Fall], alt: str) -> None:
             {
                 "mark": {"type": "bar", "height": 16, "yOffset": 20},
                 "encoding": {
-                    "x": {"field": "start", "type": "quantitative", "title": "dollars", "axis": {**DOLLARS, "tickCount": 5}},
+                    "x": {"field": "start", "type": "quantitative", "title": "dollars", "axis": axis},
                     "x2": {"field": "end"},
                     "color": {
                         "field": "kind",

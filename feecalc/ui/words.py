@@ -4,19 +4,17 @@ import datetime as dt
 import tomllib
 from decimal import Decimal
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from feecalc import policy
 from feecalc.locality import NATIONWIDE, Place
-from feecalc.pricing.explain import LABELS, Fall, plain, waterfall
+from feecalc.pricing.explain import Fall, plain, waterfall
 from feecalc.quote import Quote
 
 # The outcomes of lines in words, for those without an amount.
 OUTCOMES = {"priced": "priced", "zero": "not paid separately", "cannot_price": "no amount"}
-
-# The steps of a waterfall that lie behind the allowed amount.
-AFTER_ALLOWED = {LABELS["assistant_minutes"], LABELS["sequestration"]}
 
 # A setting in words, as a heading and inside a sentence.
 SETTINGS = {"nonfacility": "Non-facility", "facility": "Facility"}
@@ -48,15 +46,23 @@ def money_md(amount: Decimal) -> str:
 def change(fall: Fall) -> str:
     """A bar of a waterfall in dollars: a total as it is, a step with its sign."""
     sign = "" if fall.is_total else "+" if fall.cents > 0 else "−"
-    return f"{sign}${Decimal(plain(abs(fall.cents))):,}"  # parts of a cent, where a percentage makes them, are shown
+    return f"{sign}${abs(_dollars(fall)):,}"  # parts of a cent, where a percentage makes them, are shown
+
+
+def _dollars(fall: Fall) -> Decimal:
+    return Decimal(plain(fall.cents))
 
 
 def less(quote: Quote) -> str:
     """What the rules take off a priced line's list price, as words; blank where nothing is taken off."""
     if quote.reason is not None:
         return ""
-    falls = [fall for fall in waterfall([quote.row]) if not fall.is_total and fall.label not in AFTER_ALLOWED]
-    return "; ".join(f"{change(fall)} {fall.label[:1].lower()}{fall.label[1:]}" for fall in falls)
+    falls = takewhile(lambda fall: not fall.is_total, waterfall([quote.row])[1:])  # up to what is allowed
+    return "; ".join(f"{_moved(fall)} ({fall.label[:1].lower()}{fall.label[1:]})" for fall in falls)
+
+
+def _moved(fall: Fall) -> str:
+    return f"${abs(_dollars(fall)):,} {'more' if fall.cents > 0 else 'less'}"
 
 
 def usually(fall: Fall) -> str:
