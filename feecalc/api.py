@@ -309,11 +309,18 @@ class OpenSchedule:
         """The rules over what a frame needs: a few lines have few codes, and a file's dates lie in few releases."""
         if "hcpcs" not in lines.columns or "rules" in self.__dict__:
             return self.rules
+        dated = lines.schema.get("service_date") == pl.Date
+        days = lines["service_date"] if dated else None
+        serving = None if days is None else self.schedule.serving_between(days.min(), days.max())
         if lines.height <= FEW_LINES:
-            return self._few_rules(None, codes_of(lines), zips="zip" in lines.columns)
-        if lines.schema.get("service_date") != pl.Date:
-            return self.rules
-        return self._rules_over(self.schedule.serving_between(lines["service_date"].min(), lines["service_date"].max()))
+            releases = None if serving is None else sorted(serving)
+            return self._few_rules(releases, codes_of(lines), zips="zip" in lines.columns)
+        return self.rules if serving is None else self._rules_over(serving)
+
+    def prepare(self, first: Any, last: Any) -> None:
+        """Make ready what many lines of dates of service from `first` to `last` need, before several threads ask for it."""
+        rules = self._rules_over(self.schedule.serving_between(first, last))
+        _ = rules.index, rules.eras
 
     def _rules_over(self, releases: set[str]) -> engine.Rules:
         """The rules over whole releases: those that were asked for before, too."""

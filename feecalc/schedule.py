@@ -8,6 +8,7 @@ source's sha256, so that a re-posted release lies beside the older one; the newe
 
 import io
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -249,18 +250,26 @@ class Schedule:
 
     def serving(self, on: date) -> tuple[Release | None, str | None]:
         """The release that serves a date of service, and the name of the one in force, which may not be loaded."""
-        span = self.calendar.filter(pl.col("from_date") <= on).tail(1)
-        if span.is_empty() or span["release"][0] is None:
-            return None, None
-        return self.releases[span["release"][0]], span["in_force"][0]
+        place = bisect_right(self._starts, on) - 1
+        in_force, release = self._spans[place] if place >= 0 else (None, None)
+        return (None, None) if release is None else (self.releases[release], in_force)
 
     def serving_between(self, first: Any, last: Any) -> set[str]:
         """The names of the releases that serve the dates from `first` to `last`; none where these are None."""
         if not isinstance(first, date) or not isinstance(last, date):
             return set()
-        later = self.calendar["from_date"].shift(-1).fill_null(date.max)
-        spans = self.calendar.filter((pl.col("from_date") <= last) & (later > first))
-        return set(spans["release"].drop_nulls())
+        spans = self._spans[max(bisect_right(self._starts, first) - 1, 0) : bisect_right(self._starts, last)]
+        return {release for _, release in spans if release is not None}
+
+    @cached_property
+    def _starts(self) -> list[date]:
+        """The first days of the calendar's spans."""
+        return self.calendar["from_date"].to_list()
+
+    @cached_property
+    def _spans(self) -> list[tuple[str | None, str | None]]:
+        """The release in force and the one that serves, span by span."""
+        return self.calendar.select("in_force", "release").rows()
 
     # Tables ------------------------------------------------------------------------------------------------------------
 

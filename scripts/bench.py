@@ -182,6 +182,7 @@ VISIT = """
 REPRICE = """
 import resource, sys, time
 from pathlib import Path
+import feecalc.cli  # which has freed memory kept for the next batch
 from feecalc.api import OpenSchedule
 from feecalc.claims import reprice
 opened = OpenSchedule()

@@ -18,7 +18,7 @@ from feecalc.claims.told import Summary, Told
 from feecalc.claims.writing import write
 from feecalc.errors import InputError
 
-BATCH = 500_000  # rows that are priced at once
+BATCH = 700_000  # rows that are priced at once
 EXPLAINED_BATCH = 50_000  # the words of an explanation take far more room than its numbers
 
 Progress = Callable[[int, int], None]
@@ -113,6 +113,8 @@ class _Job:
         """The file's rows with the answer beside them, batch after batch."""
         ends, scattered = plan(survey.runs, survey.rows, max(1, size))
         survey.runs = None  # nobody needs them any more
+        if survey.rows > size:  # else no two batches could ask for the rules at the same time
+            self.opened.prepare(*survey.days)
         done = 0
 
         def tell(rows: int) -> None:

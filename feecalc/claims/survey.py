@@ -68,9 +68,12 @@ def _blank(series: pl.Series, where: pl.Series) -> pl.Series:
 
 @dataclass
 class Survey:
-    """What the whole file decides. `runs` are those of claims and days; None where no line has a claim."""
+    """What the whole file decides. `runs` are those of claims and days; None where no line has a claim. `days` are the first
+    and the last date of service, as far as dates can be read.
+    """
 
     rows: int
+    days: tuple[Any, Any]
     runs: Runs | None
     ambiguous: bool
     duplicates: int
@@ -87,12 +90,13 @@ def take_survey(table: Table, columns: Columns) -> Survey:
     def look(frame: pl.DataFrame) -> _Part:
         days, day_first = dates(frame, columns)
         of_days = runs_of(_claims(frame, claim), days) if claim else None
+        span = (None, None) if days is None else (days.min(), days.max())
         if not numbered:
-            return _Part(frame.height, day_first, of_days)
+            return _Part(frame.height, day_first, span, of_days)
         claims, numbers = _claims(frame, identity), _line_numbers(frame[of["line"]])
         of_claims = runs_of(claims)
         ends = ((claims[0], numbers[0]), (claims[-1], numbers[-1]))
-        return _Part(frame.height, day_first, of_days, of_claims, _counts_up(numbers, of_claims.starts), *ends)
+        return _Part(frame.height, day_first, span, of_days, of_claims, _counts_up(numbers, of_claims.starts), *ends)
 
     frames = (frame for frame in table.frames(_identifying(columns, identity)) if frame.height)
     parts = [part for _, part in ahead(look, frames, WORKERS)]
@@ -106,7 +110,8 @@ def take_survey(table: Table, columns: Columns) -> Survey:
     count, shown = (0, []) if plain else _duplicates(table, identity, of["line"])
     alone = runs.keys.null_count() if runs is not None else 0
     notes = [f"{alone:,} lines have no {' or no '.join(claim)}: each is priced as a day of its own."] if alone else []
-    return Survey(rows, runs, ambiguous, count, shown, notes)
+    days = [day for part in parts for day in part.span if day is not None]
+    return Survey(rows, (min(days, default=None), max(days, default=None)), runs, ambiguous, count, shown, notes)
 
 
 class _Part(NamedTuple):
@@ -114,6 +119,7 @@ class _Part(NamedTuple):
 
     rows: int
     day_first: bool
+    span: tuple[Any, Any]
     of_days: Runs | None
     of_claims: Runs | None = None
     counts_up: bool = True

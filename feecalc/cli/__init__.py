@@ -1,5 +1,6 @@
 """The command line: thin commands over feecalc.api. A command's module is imported when the command runs."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -7,6 +8,10 @@ import click
 
 from feecalc import __version__
 from feecalc.errors import FeecalcError
+
+# polars hands memory back to the system as soon as it is free, and a claims file asks for it again with the next batch: for a
+# command that ends soon it is kept a while. Read when polars is first imported, and not set where a person has set it.
+os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:20000,muzzy_decay_ms:20000")
 
 COMMANDS = {
     "price": ("feecalc.cli.price", "Price one code, or the codes of one day together."),

@@ -30,8 +30,8 @@ class Kinds:
         """What was worked out for the kinds, one row a line."""
         if self.of_line is None:
             return worked
-        # Most yes-or-no questions are about rare lines: a column that says no throughout need not be looked up.
-        same = [name for name in worked.columns if _says_no(worked[name])]
+        # Most questions are about rare lines: a column that says the same throughout need not be looked up.
+        same = [name for name in worked.columns if _all_alike(worked[name])]
         laid = worked.drop(same)[self.of_line]
         return laid.with_columns(worked[name].head(1).new_from_index(0, laid.height) for name in same).select(worked.columns)
 
@@ -64,10 +64,12 @@ class WorkedOut:
         return lines.with_columns(self.by_place.select(columns)[self.places.of(lines)])
 
 
-def _says_no(column: pl.Series) -> bool:
-    """Whether a column is false or null throughout."""
+def _all_alike(column: pl.Series) -> bool:
+    """Whether a column is null throughout, or a number or an answer of yes or no that is the same throughout."""
     nulls = column.null_count()
-    return column.len() > 0 and (nulls == column.len() or (column.dtype == pl.Boolean and nulls == 0 and not column.any()))
+    if nulls or column.is_empty():
+        return nulls > 0 and nulls == column.len()
+    return (column.dtype.is_integer() or column.dtype == pl.Boolean) and column.min() == column.max()
 
 
 class Memory:
