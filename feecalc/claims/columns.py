@@ -30,7 +30,7 @@ ALIASES = {
 NUMBERED_MODIFIER = re.compile(r"(?:modifier|modifiers|mod)([1-9])")
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A column's name without case, blanks, underscores and the like."""
     return re.sub(r"[\W_]+", "", name.lower())
 
@@ -83,8 +83,8 @@ class Columns:
 
 def contract_columns(names: Iterable[str | None]) -> set[str]:
     """The columns of the contract that names may mean, doubtful ones too: what tells a header from any other row."""
-    plain = {_plain(name) for name in names if name}
-    found = {wanted for wanted, others in ALIASES.items() if not plain.isdisjoint(map(_plain, (wanted, *others)))}
+    plain = {plain_name(name) for name in names if name}
+    found = {wanted for wanted, others in ALIASES.items() if not plain.isdisjoint(map(plain_name, (wanted, *others)))}
     return found | {"modifiers"} if any(map(NUMBERED_MODIFIER.fullmatch, plain)) else found
 
 
@@ -93,8 +93,8 @@ def _match(wanted: str, names: Sequence[str]) -> str | None:
     if wanted in names:
         return wanted
     for meanings in ((wanted,), ALIASES[wanted]):
-        plain = {_plain(meaning) for meaning in meanings}
-        alike = [name for name in names if _plain(name) in plain]
+        plain = {plain_name(meaning) for meaning in meanings}
+        alike = [name for name in names if plain_name(name) in plain]
         if len(alike) > 1:
             raise InputError(f"Which column is {wanted}? The file has {', '.join(alike)}. Rename one of them to '{wanted}'.")
         if alike:
@@ -106,12 +106,12 @@ def _numbered_modifiers(names: Sequence[str]) -> tuple[str, ...]:
     """modifier1, modifier2, … in the order of their numbers; a plain `modifier` beside modifier2 is the first."""
     numbers: dict[int, str] = {}
     for name in names:
-        if found := NUMBERED_MODIFIER.fullmatch(_plain(name)):
+        if found := NUMBERED_MODIFIER.fullmatch(plain_name(name)):
             number = int(found[1])
             if number in numbers:
                 raise InputError(f"Which column is modifier {number}? The file has {numbers[number]}, {name}.")
             numbers[number] = name
-    plain = [name for name in names if _plain(name) in ("modifier", "mod")]
+    plain = [name for name in names if plain_name(name) in ("modifier", "mod")]
     if numbers and 1 not in numbers and len(plain) == 1:
         numbers[1] = plain[0]
     return tuple(numbers[number] for number in sorted(numbers))
@@ -123,7 +123,7 @@ def _named(wanted: str, names: Sequence[str], found: dict[str, str]) -> str:
         return wanted
     if wanted in found:
         return found[wanted]
-    alike = [name for name in names if _plain(name) == _plain(wanted)]
+    alike = [name for name in names if plain_name(name) == plain_name(wanted)]
     if len(alike) != 1:
         raise InputError(f"The file has no column '{wanted}' to group by. It has: {', '.join(names)}.")
     return alike[0]

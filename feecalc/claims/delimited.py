@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from feecalc.claims.headers import LOOKED_AT, find_header
+from feecalc.claims.headers import LOOKED_AT, Finder, find_header
 from feecalc.errors import InputError
 
 BLOCK = 1 << 25  # bytes of a csv file that are read at once
@@ -20,7 +20,7 @@ UNREADABLE = ("?",)  # the cells of a line that cannot be taken apart
 class CsvTable:
     """A delimited text file, every value as text, read in blocks that end where a record ends."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, find: Finder = find_header) -> None:
         self.path = path
         self.encoding = _encoding(path)
         self.ends_in_cr = False
@@ -28,7 +28,7 @@ class CsvTable:
         if b"\n" not in start and b"\r" in start:  # line ends of old Macintosh programs
             self.ends_in_cr = True
             start = self._start()
-        header = find_header(record.cells for record in _records(start))
+        header = find(record.cells for record in _records(start))
         if header is None:
             raise InputError(f"{path.name} is empty: it holds nothing but blank lines.")
         record = next(islice(_records(start), header.place, None))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from feecalc.claims.columns import contract_columns
 from feecalc.errors import InputError
@@ -32,6 +32,13 @@ class Header(NamedTuple):
             return []
         above = "row 1 above it was" if self.place == 1 else f"rows 1-{self.place} above it were"
         return [f"Header found in row {self.place + 1}; {above} passed over"]
+
+
+class Finder(Protocol):
+    """What finds the header of a kind of file, as `find_header` does that of claims."""
+
+    def __call__(self, rows: Iterable[Sequence[str | None]], alone: bool = True) -> Header | None:
+        """The header among the first rows; None where no row holds anything."""
 
 
 def find_header(rows: Iterable[Sequence[str | None]], alone: bool = True) -> Header | None:

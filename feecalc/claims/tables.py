@@ -8,6 +8,7 @@ from typing import Protocol
 import polars as pl
 
 from feecalc.claims.delimited import CsvTable
+from feecalc.claims.headers import Finder, find_header
 from feecalc.claims.workbooks import ExcelTable
 from feecalc.errors import InputError
 
@@ -23,12 +24,17 @@ class Table(Protocol):
         """The rows in order, of some columns or all."""
 
 
-def open_table(path: Path) -> Table:
-    """Open a claims file by its ending: .parquet, .xlsx, or .csv, .tsv, .txt. Raises InputError where it cannot be read."""
-    kinds: dict[str, Callable[[Path], Table]] = {".parquet": ParquetTable, ".xlsx": ExcelTable}
-    kinds |= dict.fromkeys((".csv", ".tsv", ".txt"), CsvTable)
+def open_table(path: Path, find: Finder = find_header, what: str = "claims") -> Table:
+    """Open a file of claims, or of `what` else, by its ending: .parquet, .xlsx, or .csv, .tsv, .txt; `find` finds its header.
+
+    Raises InputError where it cannot be read.
+    """
+    kinds: dict[str, Callable[[Path], Table]] = {".parquet": ParquetTable, ".xlsx": lambda p: ExcelTable(p, find, what)}
+    kinds |= dict.fromkeys((".csv", ".tsv", ".txt"), lambda p: CsvTable(p, find))
+    if path.suffix.lower() == ".xls":
+        raise InputError(f"{path.name} is a workbook of the old kind, .xls. Save it as .xlsx or .csv.")
     if path.suffix.lower() not in kinds:
-        raise InputError(f"{path.name}: a claims file is .csv, .parquet or .xlsx.")
+        raise InputError(f"{path.name}: a {what} file is .csv, .parquet or .xlsx.")
     if path.stat().st_size == 0:
         raise InputError(f"{path.name} is empty: it has 0 bytes.")
     with damage(path):

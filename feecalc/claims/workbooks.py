@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from feecalc.claims.headers import LOOKED_AT, find_header
+from feecalc.claims.headers import LOOKED_AT, Finder, find_header
 from feecalc.errors import InputError
 
 # A workbook's charts are sheets without cells. The reader warns of each; without a handler, Python would print that.
@@ -18,9 +18,9 @@ logging.getLogger("calamine").addHandler(logging.NullHandler())
 class ExcelTable:
     """The first sheet of a workbook that has the header of claims; a later one only where no other has it."""
 
-    def __init__(self, path: Path) -> None:
-        cells, self.notes = _claims_sheet(path)
-        header = find_header(cells.iter_rows())
+    def __init__(self, path: Path, find: Finder = find_header, what: str = "claims") -> None:
+        cells, self.notes = _sheet_of(path, find, what)
+        header = find(cells.iter_rows())
         if header is None:
             raise InputError(f"{path.name}: the first sheet is empty.")
         self.notes += header.notes
@@ -41,30 +41,45 @@ class ExcelTable:
         yield self.frame if columns is None else self.frame.select(columns)
 
 
-def _claims_sheet(path: Path) -> tuple[pl.DataFrame, list[str]]:
+def _sheet_of(path: Path, find: Finder, what: str) -> tuple[pl.DataFrame, list[str]]:
     """The cells of the sheet that holds the claims, and what is told of the others. Where none has their header, the first.
 
     Raises InputError where the first has no such header and several others do.
     """
+    _refuse_other_kinds(path)
     with _readable(path):
         sheets = _sheet_names(path)
         cells = _cells(path, [1])[sheets[0]]
         tops = _cells(path, list(range(2, len(sheets) + 1)), n_rows=LOOKED_AT)
     if len(sheets) == 1:
         return cells, []
-    first = find_header(cells.iter_rows())
-    claims = [name for name, top in tops.items() if (found := find_header(top.iter_rows(), alone=False)) and found.known]
+    first = find(cells.iter_rows())
+    claims = [name for name, top in tops.items() if (found := find(top.iter_rows(), alone=False)) and found.known]
     if (first is not None and first.known) or not claims:
-        more = [f"Not read, though their columns are those of claims too: {', '.join(claims)}"] if claims else []
+        more = [f"Not read, though their columns are those of {what} too: {', '.join(claims)}"] if claims else []
         return cells, [f"Read: the first of {len(sheets)} sheets, {sheets[0]}", *more]
     if len(claims) > 1:
         raise InputError(
-            f"{path.name}: which sheet holds the claims? Not the first, {sheets[0]}, but the columns of {', '.join(claims)} "
-            "are those of claims. Delete the others, or save the one that is wanted as a file of its own."
+            f"{path.name}: which sheet holds the {what}? Not the first, {sheets[0]}, but the columns of {', '.join(claims)} "
+            f"are those of {what}. Delete the others, or save the one that is wanted as a file of its own."
         )
     with _readable(path):
         cells = _cells(path, [sheets.index(claims[0]) + 1])[claims[0]]
-    return cells, [f"Read: {claims[0]}, the only one of {len(sheets)} sheets whose columns are those of claims"]
+    return cells, [f"Read: {claims[0]}, the only one of {len(sheets)} sheets whose columns are those of {what}"]
+
+
+# The first bytes of the container that Office wraps a protected workbook in, and that an .xls is.
+CONTAINER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Say what a file is that bears the name of a workbook and is none that can be read."""
+    content = path.read_bytes()
+    if not content.startswith(CONTAINER):
+        return
+    if "EncryptedPackage".encode("utf-16-le") in content:
+        raise InputError(f"{path.name} is protected with a password. Save it without one, or as .csv.")
+    raise InputError(f"{path.name} is a workbook of the old kind, .xls, whatever its name. Save it as .xlsx or .csv.")
 
 
 @contextmanager

@@ -18,7 +18,9 @@ def test_a_code_priced_by_typing(address, page, size, screenshots):
     zip_box.press("Enter")
     assert headline(page, "ZIP 35203").startswith("Medicare allows $68.41 for 3 units of 97110")
     assert "zip=35203" in page.url
-    assert page.locator("[data-testid=stMetricValue]").all_inner_texts() == ["$26.83", "$26.83"]
+    metrics = page.locator("[data-testid=stMetricValue]")
+    metrics.nth(1).wait_for(timeout=30_000)
+    assert metrics.all_inner_texts() == ["$26.83", "$26.83"]
     sound(page)
     whole(page, screenshots / f"priced-{size}.png")
 
