@@ -27,7 +27,7 @@ FORMATS = {2: "#,##0.00", 3: "0.000", 4: "0.0000"}  # decimals by their places
 FIRST_DAY = dt.date(1900, 3, 1)  # Excel counts days from 1900 and takes that year for a leap year
 
 # What begins a formula for Excel or LibreOffice, their wide twins too, where the text is no plain number or lone sign.
-FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"
+FORMULA_STARTS = "=+@\t\r\n＝＋－＠-"  # the hyphen last: the text stands in a class of letters below
 _FORMULA_LIKE = f"^[{FORMULA_STARTS}]"
 _HARMLESS = r"^[+-](?:\$?[0-9][0-9,]*(?:\.[0-9]*)?%?|\$?\.[0-9]+%?)?$"
 
@@ -133,7 +133,7 @@ def new_book(target: Path | io.BytesIO) -> Any:
 
 
 def print_setup(page: Any, head: int, wide: bool = True) -> None:
-    """Print a worksheet one page wide, its rows down to `head` (counted from 0) on every page, pages numbered."""
+    """Print a worksheet one page wide, with its header, the row `head` (counted from 0), and a number on every page."""
     if wide:
         page.set_landscape()
     page.set_paper(1)  # US letter

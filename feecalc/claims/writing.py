@@ -17,7 +17,7 @@ def write(frames: Iterator[pl.DataFrame], schema: pl.Schema, target: Path) -> No
         _write_parquet(frames, schema, target)
     elif target.suffix.lower() == ".csv":
         with target.open("wb") as file:
-            file.write(export.csv_bytes(empty))
+            file.write(export.csv_bytes(empty, faithful=True))
             for frame in frames:
                 frame.with_columns(pl.col(pl.String).replace("", None)).write_csv(file, include_header=False)
     else:
