@@ -19,6 +19,7 @@ COMMANDS = {
     "units": ("feecalc.cli.units", "Therapy minutes to units."),
     "edits": ("feecalc.cli.edits", "Check a day's codes against NCCI: pairs, units, add-on codes."),
     "guide": ("feecalc.cli.guide", "Show the codes that serve a goal, and how they differ."),
+    "revenue": ("feecalc.cli.revenue", "Price a practice's volumes: what Medicare pays for its codes."),
     "reprice": ("feecalc.cli.reprice", "Price a claims file."),
     "schedule": ("feecalc.cli.schedule", "Write the fee schedule of a release."),
     "verify": ("feecalc.cli.verify", "Compare feecalc with one of CMS's own payment amount files."),
@@ -26,6 +27,7 @@ COMMANDS = {
     "localities": ("feecalc.cli.listings", "List the payment localities, or those that match a text."),
     "coverage": ("feecalc.cli.listings", "List every payment rule: done, by design not, or not done."),
     "import": ("feecalc.cli.importing", "Add CMS's own zip files to your schedule."),
+    "refresh": ("feecalc.cli.refresh", "Fetch what is new from CMS, check it, and let it serve."),
     "app": ("feecalc.cli.app", "Open feecalc in the browser."),
 }
 
