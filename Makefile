@@ -17,7 +17,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/dev.stamp
+bench: $(VENV)/bench.stamp
 	$(BIN)/python scripts/bench.py
 
 # Rebuild the built-in schedule from the zips in data/raw (or RAW=folder).
@@ -41,6 +41,10 @@ $(VENV)/test.stamp: $(VENV)/pip.stamp pyproject.toml
 $(VENV)/dev.stamp: $(VENV)/pip.stamp pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
 	@touch $@ $(VENV)/test.stamp $(VENV)/app.stamp
+
+$(VENV)/bench.stamp: $(VENV)/pip.stamp pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev,bench]'
+	@touch $@ $(VENV)/dev.stamp $(VENV)/test.stamp $(VENV)/app.stamp
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -192,32 +192,57 @@ print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_m
 """
 
 
+def process(script: list[str], *arguments: str) -> tuple[float, float]:
+    """Seconds and peak gigabytes that a process of its own says it took, without starting it and opening its tables."""
+    done = subprocess.run([sys.executable, *script, *arguments], check=True, capture_output=True, text=True)
+    seconds, peak = map(float, done.stdout.split())
+    return seconds, peak
+
+
 def claims_files(runs: int) -> list[Row]:
-    """Mixed claims from parquet to parquet, each time in a process of its own: the rate, the memory, and how it grows."""
+    """Mixed claims from parquet to parquet, each time in a process of its own: the rate, the memory, how it grows, and the
+    same claims by DuckDB, pandas and a loop over lines, which do the base formula and the therapy reduction alone.
+    """
+    baselines = str(Path(__file__).with_name("baselines.py"))
     with tempfile.TemporaryDirectory() as folder:
-        files = {1: Path(folder) / "one.parquet", 10: Path(folder) / "ten.parquet"}
-        for millions, path in files.items():
-            mixed_claims(millions * 1_000_000).write_parquet(path)
-        peaks: dict[int, float] = {}
+        files = {lines: f"{folder}/{lines}.parquet" for lines in (1_000, 100_000, 1_000_000, 10_000_000)}
+        for lines, path in files.items():
+            mixed_claims(lines).write_parquet(path)
+        out = f"{folder}/out.parquet"
+        times: dict[tuple[str, int], list[float]] = {}
+        peaks: dict[tuple[str, int], float] = {}
 
-        def once(millions: int) -> float:
-            command = [sys.executable, "-c", REPRICE, str(files[millions]), f"{folder}/out.parquet"]
-            seconds, peak = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
-            peaks[millions] = max(peak, peaks.get(millions, 0))
-            return seconds * 1000
+        def once(who: str, lines: int) -> None:
+            script = ["-c", REPRICE] if who == "feecalc" else [baselines, who]
+            seconds, peak = process(script, files[lines], out)
+            times.setdefault((who, lines), []).append(seconds * 1000)
+            peaks[who, lines] = max(peak, peaks.get((who, lines), 0))
 
-        both = [(once(1), once(10)) for _ in range(runs)]
-    one, ten = ([pair[n] for pair in both] for n in (0, 1))
-    ratio = statistics.median(t / o for o, t in both)
-    rate = 1e7 / statistics.median(ten)  # thousand lines a second
+        for _ in range(runs):
+            for lines in files:
+                once("feecalc", lines)
+            once("duckdb", 10_000_000)
+            once("pandas", 1_000_000)
+            once("python", 100_000)
+
+    def row(lines: int, who: str, of: int, limit: str) -> Row:
+        """feecalc against a baseline; where that had another number of lines, by the time a line takes."""
+        ours, theirs = times["feecalc", lines], times[who, of]
+        ratio = statistics.median((our / lines) / (their / of) for our, their in zip(ours, theirs, strict=True))
+        ratio *= lines / of if who == "feecalc" else 1
+        rate = lines / statistics.median(ours)  # thousand lines a second
+        said = f"{lines:,} mixed lines: {rate:,.0f} thousand a second, {peaks['feecalc', lines]:.1f} GB"
+        spread = (min(ours), max(ours))
+        return Row(said, statistics.median(ours), spread, f"{who}, {of:,} lines", statistics.median(theirs), ratio, limit)
+
     return [
-        Row("1 M mixed lines, parquet to parquet", statistics.median(one), (min(one), max(one)), "", None, None, "none"),
-        Row(
-            f"10 M mixed lines: {rate:,.0f} thousand a second, {peaks[10]:.1f} GB",
-            statistics.median(ten), (min(ten), max(ten)), "1 M lines", statistics.median(one), ratio,
-            "1,500, 4 GB, ratio <= 11",
-        ),
-    ]  # fmt: skip
+        row(1_000, "python", 100_000, "none"),
+        row(100_000, "python", 100_000, "none"),
+        row(1_000_000, "pandas", 1_000_000, "none"),
+        row(10_000_000, "feecalc", 1_000_000, "1,500 thousand, 4 GB, ratio <= 11"),
+        row(10_000_000, "duckdb", 10_000_000, "ratio <= 0.5"),
+        row(10_000_000, "python", 100_000, "ratio <= 0.002"),
+    ]
 
 
 def page(runs: int) -> list[Row]:
