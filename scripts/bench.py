@@ -180,21 +180,23 @@ VISIT = """
 """
 
 REPRICE = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
 import feecalc.cli  # which has freed memory kept for the next batch
+from baselines import peak
 from feecalc.api import OpenSchedule
 from feecalc.claims import reprice
 opened = OpenSchedule()
 start = time.perf_counter()
 reprice(Path(sys.argv[1]), Path(sys.argv[2]), opened)
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+print(time.perf_counter() - start, peak())
 """
 
 
 def process(script: list[str], *arguments: str) -> tuple[float, float]:
     """Seconds and peak gigabytes that a process of its own says it took, without starting it and opening its tables."""
-    done = subprocess.run([sys.executable, *script, *arguments], check=True, capture_output=True, text=True)
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "scripts")])}
+    done = subprocess.run([sys.executable, *script, *arguments], check=True, capture_output=True, text=True, env=found)
     seconds, peak = map(float, done.stdout.split())
     return seconds, peak
 
