@@ -15,5 +15,9 @@ st.navigation(
             st.Page(PAGES / "price_a_code.py", title="Price a code", default=True),
             st.Page(PAGES / "price_a_visit.py", title="Price a visit"),
         ],
+        "My practice": [
+            st.Page(PAGES / "revenue.py", title="Revenue"),
+            st.Page(PAGES / "contracts.py", title="Contracts"),
+        ],
     }
 ).run()

@@ -20,6 +20,7 @@ COMMANDS = {
     "edits": ("feecalc.cli.edits", "Check a day's codes against NCCI: pairs, units, add-on codes."),
     "guide": ("feecalc.cli.guide", "Show the codes that serve a goal, and how they differ."),
     "revenue": ("feecalc.cli.revenue", "Price a practice's volumes: what Medicare pays for its codes."),
+    "contracts": ("feecalc.cli.contracts", "Payers' contracts against Medicare, by your own volumes."),
     "reprice": ("feecalc.cli.reprice", "Price a claims file."),
     "schedule": ("feecalc.cli.schedule", "Write the fee schedule of a release."),
     "verify": ("feecalc.cli.verify", "Compare feecalc with one of CMS's own payment amount files."),

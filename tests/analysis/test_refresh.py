@@ -569,7 +569,7 @@ def test_killed_at_any_moment_the_store_serves_a_whole_release(site, home, empty
     first.go()
     started = time.monotonic()
     assert first.result() == "added"
-    lasts = time.monotonic() - started
+    longest = 1.3 * (time.monotonic() - started)
     posted = serving = changed = 0
     for _ in range(KILLS):
         runners.append(Runner(home, empty, site))
@@ -578,17 +578,18 @@ def test_killed_at_any_moment_the_store_serves_a_whole_release(site, home, empty
             posted += 1
             post(site, OCTOBER, release(version=posted))
         runner.go()
-        time.sleep(chance.uniform(0, 1.3 * lasts))
+        time.sleep(chance.uniform(0, longest))
         runner.kill()
         found = opened(home)
         assert found.priceable() == ["2025D"]
         now = version_of(found)
         assert now in {serving, posted}
         changed += now != serving
+        longest *= 0.9 if now != serving else 1.1  # some are to end before and some after, however busy the machine is
         serving = now
     for runner in runners:
         runner.kill()
-    assert 1 < changed < KILLS  # some were killed before the new one served, and some after
+    assert 0 < changed < KILLS  # some were killed before the new one served, and some after
     last = Runner(home, empty, site)
     last.go()
     assert last.result() in {"added", "reposted", "unchanged"}
