@@ -19,5 +19,10 @@ st.navigation(
             st.Page(PAGES / "revenue.py", title="Revenue"),
             st.Page(PAGES / "contracts.py", title="Contracts"),
         ],
+        "Fee schedules": [
+            st.Page(PAGES / "what_changed.py", title="What changed"),
+            st.Page(PAGES / "export_schedules.py", title="Export"),
+            st.Page(PAGES / "data.py", title="Data"),
+        ],
     }
 ).run()

@@ -366,7 +366,8 @@ class OpenSchedule:
         row = rows.facts(tables.rows).filter(pl.col("hcpcs") == hcpcs, pl.col("modifier") == modifier)
         here = tables.gpci.filter(pl.col("mac") == place.mac, pl.col("locality") == place.locality)
         amounts = fee.amounts(pl.col("_factor"))
-        priced = pl.col("row_reason").is_null() & pl.col("gpci_work").is_not_null() & pl.col("status").is_not_null()
+        payable = pl.col("row_reason").is_null() & pl.col("gpci_work").is_not_null() & pl.col("status").is_not_null()
+        priced = payable & fee.has_rvus()  # anesthesia has none: it is priced by its minutes
         outcome = pl.coalesce(outcomes.of(pl.col("row_reason")), pl.when(priced).then(pl.lit("priced")), pl.lit("cannot_price"))
         return (
             releases.lazy()

@@ -181,3 +181,10 @@ def test_labels_are_ours_and_descriptors_are_not_there(opened):
     assert len(codes) > 16_000
     assert codes["97110"].startswith("Exercise")
     assert sum(1 for words in codes.values() if words) < 120
+
+
+def test_a_code_without_rvus_has_no_amount_in_any_release(opened):
+    """Anesthesia is priced by its minutes: its history knows no amount, and never $0.00."""
+    past = opened.history("00100")
+    assert past["outcome"].unique().to_list() == ["cannot_price"]
+    assert past["allowed"].null_count() == past["fee"].null_count() == past.height

@@ -1,0 +1,162 @@
+"""A fee schedule to take away: releases, places, amounts, a percentage and a rounding, in the layout that another system wants.
+
+The amounts are those of `OpenSchedule.fee_schedule_cents`. A percentage is taken of the amount in cents and rounded
+once, halves up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import polars as pl
+
+from feecalc.api import OpenSchedule
+from feecalc.errors import InputError
+from feecalc.locality import NATIONWIDE
+from feecalc.money import dollars
+
+ALL_PLACES = "all"
+KEY = ("release", "locality", "hcpcs", "modifier")
+
+# The amounts that may be asked for: our words, and the columns of a fee schedule whose lower one it is.
+AMOUNTS = {
+    "allowed": ("What Medicare allows (lower of fee and OPPS cap)", ("{setting}", "opps_{setting}")),
+    "fee": ("Fee as CMS prints it, before the OPPS cap", ("{setting}",)),
+    "therapy": ("Second and later therapy unit of a day", ("therapy_{setting}",)),
+    "nonpar": ("Non-participating amount", ("nonpar_{setting}",)),
+    "limiting": ("Limiting charge", ("limiting_{setting}",)),
+}
+# What an amount is rounded to: our words, cents of a step, and whether always up.
+ROUNDINGS = {
+    "cent": ("to the cent", 1, False),
+    "nickel": ("to 5 cents", 5, False),
+    "dollar": ("to the dollar", 100, False),
+    "dollar_up": ("up to the dollar", 100, True),
+    "five_up": ("up to 5 dollars", 500, True),
+}
+LAYOUTS = {
+    "long": "One row a code, place and release",
+    "places": "A column a place",
+    "releases": "A column a release",
+    "settings": "A row a setting",
+}
+MOST_CELLS = 20_000_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is exported. `places` are MAC-localities, "national", or ALL_PLACES alone; `percent` in hundredths of a percent."""
+
+    releases: tuple[str, ...]
+    places: tuple[str, ...]
+    settings: tuple[str, ...]
+    amounts: tuple[str, ...]
+    codes: tuple[str, ...] | None = None
+    percent: int = 10_000
+    rounding: str = "cent"
+    layout: str = "long"
+    qp: bool = False
+
+    def __post_init__(self) -> None:
+        for name, what in (("releases", "release"), ("places", "place"), ("settings", "setting"), ("amounts", "amount")):
+            if not getattr(self, name):
+                raise InputError(f"Choose at least one {what}.")
+        if not 1 <= self.percent <= 1_000_000:
+            raise InputError("The percentage must lie between 0.01 and 10,000.")
+
+
+def build(opened: OpenSchedule, wanted: Wanted, first: int | None = None) -> pl.DataFrame:
+    """The table; money in dollars, codes and places as text. `first` limits it to the first codes, for a preview.
+
+    Raises InputError where it would be too large for this computer, NotLoadedError for a release or place that is not there.
+    """
+    codes = wanted.codes
+    if first is not None:
+        codes = _first(opened, wanted, first)
+    frames = [_one(opened, wanted, release, place, codes) for release in wanted.releases for place in wanted.places]
+    long = pl.concat(frames).sort("release", "mac", "locality", "hcpcs", "modifier")
+    return _laid_out(long, wanted)
+
+
+def rows(opened: OpenSchedule, wanted: Wanted) -> int:
+    """How many rows the long layout has, from the counts of one place: cheap enough for every rerun."""
+    counted = 0
+    for release in wanted.releases:
+        places = opened.schedule.table(release, "gpci").height if ALL_PLACES in wanted.places else len(wanted.places)
+        counted += places * _payable(opened, release, wanted.codes).height
+    return counted
+
+
+def _payable(opened: OpenSchedule, release: str, codes: Sequence[str] | None) -> pl.DataFrame:
+    frame = opened.fee_schedule_cents(release)
+    return frame if codes is None else frame.filter(pl.col("hcpcs").cast(pl.String).is_in(list(codes)))
+
+
+def _first(opened: OpenSchedule, wanted: Wanted, count: int) -> tuple[str, ...]:
+    """The first codes that the table will hold."""
+    found = _payable(opened, wanted.releases[0], wanted.codes)["hcpcs"].cast(pl.String).unique().sort()
+    return tuple(found.head(count))
+
+
+def _one(opened: OpenSchedule, wanted: Wanted, release: str, place: str, codes: Sequence[str] | None) -> pl.DataFrame:
+    """One release in one place, or in all, with the amounts in cents, named setting_amount."""
+    frame = opened.fee_schedule_cents(release, place, wanted.qp)
+    columns = {}
+    for setting in wanted.settings:
+        for name in wanted.amounts:
+            lower = pl.min_horizontal(*(pattern.format(setting=setting) for pattern in AMOUNTS[name][1]))
+            columns[f"{setting}_{name}"] = _rounded(lower * wanted.percent, wanted.rounding)
+    named = frame.with_columns(pl.col("release", "mac", "locality", "hcpcs", "modifier", "status").cast(pl.String))
+    kept = named if codes is None else named.filter(pl.col("hcpcs").is_in(list(codes)))
+    if kept.height * len(columns) > MOST_CELLS:
+        raise InputError(f"{kept.height:,} rows of {len(columns)} amounts are too many at once: choose fewer places or codes.")
+    return kept.select("release", "mac", "locality", "hcpcs", "modifier", "status", **columns)
+
+
+def _rounded(ten_thousandths: pl.Expr, rounding: str) -> pl.Expr:
+    """Cents times hundredths of a percent, rounded once to a step of cents, halves up or always up."""
+    _, step, up = ROUNDINGS[rounding]
+    whole = 10_000 * step
+    add = whole - 1 if up else whole // 2
+    return (ten_thousandths + add) // whole * step
+
+
+def _laid_out(long: pl.DataFrame, wanted: Wanted) -> pl.DataFrame:
+    """The rows in the layout asked for, with dollars."""
+    key = pl.when(pl.col("mac") == "").then(pl.lit(NATIONWIDE.key)).otherwise(pl.col("mac") + "-" + pl.col("locality"))
+    amounts = [f"{setting}_{name}" for setting in wanted.settings for name in wanted.amounts]
+    frame = long.select(
+        "release", key.alias("locality"), "hcpcs", "modifier", "status", *(dollars(pl.col(a)).alias(a) for a in amounts)
+    )
+    if wanted.layout == "settings":
+        parts = [
+            frame.select(
+                *KEY, "status", pl.lit(setting).alias("setting"), *(pl.col(f"{setting}_{a}").alias(a) for a in wanted.amounts)
+            )
+            for setting in wanted.settings
+        ]
+        return pl.concat(parts).sort(*KEY, "setting")
+    across = {"places": "locality", "releases": "release"}.get(wanted.layout)
+    if across is None:
+        return frame
+    index = [name for name in KEY if name != across]
+    columns = list(dict.fromkeys(frame[across]))
+    wide = frame.pivot(on=across, on_columns=columns, index=index, values=amounts, maintain_order=True)
+    if len(amounts) == 1:  # polars then names the columns by the place or the release alone
+        wide = wide.rename({name: f"{amounts[0]}_{name}" for name in columns if name in wide.columns})
+    return wide.sort(*index)
+
+
+def percent(text: str) -> int:
+    """A percentage as typed ("120", "112.5 %") in hundredths of a percent. Raises InputError."""
+    cleaned = text.replace("%", "").replace(",", "").strip()
+    try:
+        number = Decimal(cleaned)
+    except ArithmeticError:
+        raise InputError(f"“{text}” is no percentage. Give one such as 120 or 112.5.") from None
+    if not number.is_finite() or not Decimal("0.01") <= number <= 10_000:
+        raise InputError(f"The percentage must lie between 0.01 and 10,000, not {text}.")
+    scaled = number.scaleb(2)
+    if scaled != int(scaled):
+        raise InputError(f"{text} has more than two decimals.")
+    return int(scaled)
