@@ -39,6 +39,13 @@ def cms_dir() -> Path:
     return CMS_DIR
 
 
+def pytest_collection_modifyitems(items):
+    """Where several processes share the tests (xdist), a file stays in one, and all that drive a browser stay in one."""
+    for item in items:
+        group = "browser" if item.path.parent.name == "browser" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Where everything is installed (FEECALC_ALL), a skipped test is a check that did not happen: a failure."""
