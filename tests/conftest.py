@@ -39,11 +39,13 @@ def cms_dir() -> Path:
     return CMS_DIR
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Where several processes share the tests (xdist), a file stays in one, and all that drive a browser stay in one."""
+    """Where several processes share the tests (xdist), a file stays in one; all that drive a browser stay in one, and begin."""
     for item in items:
-        group = "browser" if item.path.parent.name == "browser" else str(item.path)
+        group = "browser" if item.path.parent.name == "browser" else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.path.parent.name != "browser")
 
 
 @pytest.hookimpl(wrapper=True)
