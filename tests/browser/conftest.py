@@ -81,6 +81,7 @@ def page(browser, size):
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height})
     page = context.new_page()
+    page.set_default_timeout(60_000)  # a machine that runs other tests beside is slow now and then
     hosts: set[str | None] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname if "://" in request.url else "localhost"))
     page.on("websocket", lambda socket: hosts.add(urlsplit(socket.url).hostname))

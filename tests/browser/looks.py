@@ -3,15 +3,51 @@
 from pathlib import Path
 
 
-def headline(page, text: str):
+CALM = """
+() => {
+    const state = document.querySelector('[data-testid=stApp]')?.dataset.testScriptState;
+    if (state !== 'notRunning') window.calmSince = null;
+    else window.calmSince ??= performance.now();
+    return window.calmSince !== null && performance.now() - window.calmSince > 250;
+}
+"""
+
+
+def settled(page) -> None:
+    """Wait until the page has answered: what a test presses next is not drawn anew under its hand."""
+    page.evaluate("() => { window.calmSince = null; }")
+    page.wait_for_function(CALM)
+
+
+def headline(page, text: str) -> str:
     found = page.get_by_role("heading", level=4).filter(has_text=text)
-    found.wait_for(timeout=30_000)
+    found.wait_for()
+    settled(page)
     return found.inner_text()
+
+
+def choose(page, label: str, option: str, exact: bool = False, typed: str = "") -> None:
+    """Pick an option of a select box, once more where the list closed before it was reached; `typed` narrows a long list."""
+    box = page.get_by_role("combobox", name=label)
+    wanted = page.get_by_role("option", name=option, exact=exact)
+    box.wait_for()
+    for _ in range(5):
+        settled(page)
+        box.click()
+        if typed:
+            box.fill(typed)
+        for _ in range(50):
+            if wanted.count():
+                wanted.first.click()
+                return settled(page)
+            page.wait_for_timeout(100)
+        page.keyboard.press("Escape")
+    raise AssertionError(f"the list of {label} never showed {option}")
 
 
 def sound(page) -> None:
     """No failure on the page, and nothing wider than the window."""
-    page.get_by_text("Not a coverage decision").wait_for(timeout=30_000)
+    page.get_by_text("Not a coverage decision").wait_for()
     assert page.locator("[data-testid=stException]").count() == 0
     assert "Traceback" not in page.inner_text("body")
     widths = (

@@ -19,7 +19,7 @@ def test_a_code_priced_by_typing(address, page, size, screenshots):
     assert headline(page, "ZIP 35203").startswith("Medicare allows $68.41 for 3 units of 97110")
     assert "zip=35203" in page.url
     metrics = page.locator("[data-testid=stMetricValue]")
-    metrics.nth(1).wait_for(timeout=30_000)
+    metrics.nth(1).wait_for()
     assert metrics.all_inner_texts() == ["$26.83", "$26.83"]
     sound(page)
     whole(page, screenshots / f"priced-{size}.png")
@@ -54,7 +54,7 @@ def test_pages_with_words_in_place_of_an_amount(address, page, size, screenshots
 
 def test_an_ambiguous_zip_is_settled_with_one_click(address, page, size, screenshots):
     page.goto(f"{address}/?code=97110&zip=35958&date=2025-10-15")
-    page.get_by_role("button", name="Alabama").first.wait_for(timeout=30_000)
+    page.get_by_role("button", name="Alabama").first.wait_for()
     sound(page)
     whole(page, screenshots / f"ambiguous-zip-{size}.png")
     page.get_by_role("button", name="Alabama").first.click()

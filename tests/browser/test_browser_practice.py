@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import openpyxl
-from looks import headline, sound, whole
+from looks import choose, headline, sound, whole
 
 import feecalc
 
@@ -14,38 +14,32 @@ SAMPLES = Path(feecalc.__file__).resolve().parent / "analysis" / "samples"
 def load(page, address: str, path: str = "revenue", then: str = "Medicare allows $") -> None:
     """Upload the sample as a person's own file, and confirm its columns."""
     page.goto(f"{address}/{path}")
-    page.get_by_test_id("stFileUploader").wait_for(timeout=60_000)
+    page.get_by_test_id("stFileUploader").wait_for()
     page.locator("input[type=file]").first.set_input_files(SAMPLES / "family_practice.csv")
     headline(page, "is every column read as it should be?")
-    page.get_by_role("button", name="Price these volumes").click(timeout=30_000)
+    page.get_by_role("button", name="Price these volumes").click()
     headline(page, then)
 
 
-def choose(page, label: str, option: str) -> None:
-    """Pick an option of a select box."""
-    page.get_by_role("combobox", name=label).click(timeout=30_000)
-    page.get_by_role("option", name=option).click(timeout=30_000)
-
-
 def download(page, label: str) -> bytes:
-    with page.expect_download(timeout=60_000) as caught:
-        page.get_by_role("button", name=label, exact=True).first.click(timeout=30_000)
+    with page.expect_download() as caught:
+        page.get_by_role("button", name=label, exact=True).first.click()
     return Path(caught.value.path()).read_bytes()
 
 
 def test_a_practices_file_is_confirmed_priced_and_moved_to_another_year(address, page, size, screenshots):
     page.goto(f"{address}/revenue")
-    page.get_by_role("button", name="A small therapy clinic").wait_for(timeout=60_000)
+    page.get_by_role("button", name="A small therapy clinic").wait_for()
     sound(page)
     whole(page, screenshots / f"revenue-empty-{size}.png")
     page.locator("input[type=file]").first.set_input_files(SAMPLES / "family_practice.csv")
     headline(page, "is every column read as it should be?")
     sound(page)
     whole(page, screenshots / f"revenue-columns-{size}.png")
-    page.get_by_role("button", name="Price these volumes").click(timeout=30_000)
+    page.get_by_role("button", name="Price these volumes").click()
     first = headline(page, "Medicare allows $")
     assert "July 1, 2026" in first
-    page.get_by_test_id("stVegaLiteChart").first.get_by_text("99214").first.wait_for(timeout=30_000)
+    page.get_by_test_id("stVegaLiteChart").first.get_by_text("99214").first.wait_for()
     sound(page)
     whole(page, screenshots / f"revenue-{size}.png")
     choose(page, "Prices of", "2024C, from Jul 1, 2024")
@@ -54,28 +48,26 @@ def test_a_practices_file_is_confirmed_priced_and_moved_to_another_year(address,
     assert page.url.endswith("/revenue?prices=2024C")
     choose(page, "Prices of", "2026C, from Jul 1, 2026")
     headline(page, "July 1, 2026")
-    page.get_by_role("button", name="Factor proposed for 2027").click(timeout=30_000)
+    page.get_by_role("button", name="Factor proposed for 2027").click()
     headline(page, "With the factor proposed for 2027 the year pays")
-    page.get_by_text("Proposed, not law").wait_for(timeout=30_000)
-    page.get_by_test_id("stVegaLiteChart").get_by_text("All together").wait_for(timeout=30_000)
-    page.get_by_role("button", name="Keep it to compare").click(timeout=30_000)
-    page.get_by_text("What-ifs side by side").wait_for(timeout=30_000)
+    page.get_by_text("Proposed, not law").wait_for()
+    page.get_by_test_id("stVegaLiteChart").get_by_text("All together").wait_for()
+    page.get_by_role("button", name="Keep it to compare").click()
+    page.get_by_text("What-ifs side by side").wait_for()
     sound(page)
     whole(page, screenshots / f"revenue-what-if-{size}.png")
 
 
 def test_a_contract_is_added_and_compared(address, page, size, screenshots):
     load(page, address, "contracts?prices=2025D", "What do your payers pay")
-    box = page.get_by_role("combobox", name="Add a payer")
-    box.click(timeout=30_000)
-    page.get_by_role("option", name="Commercial", exact=True).click(timeout=30_000)
+    choose(page, "Add a payer", "Commercial", exact=True)
     said = headline(page, "Commercial pays").replace("\u00a0", " ")
     assert said == "Commercial pays 100.0 % of what Medicare allows."
     percent = page.get_by_role("textbox", name="Percent of Medicare")
     percent.fill("112.5")
     percent.press("Enter")
     headline(page, "Commercial pays 112.5")
-    page.get_by_test_id("stVegaLiteChart").nth(1).get_by_text("99214").first.wait_for(timeout=30_000)
+    page.get_by_test_id("stVegaLiteChart").nth(1).get_by_text("99214").first.wait_for()
     sound(page)
     whole(page, screenshots / f"contracts-{size}.png")
     saved = download(page, "Save the contracts")

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from conftest import ROOT, _await
-from looks import headline, sound, whole
+from looks import choose, headline, sound, whole
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cms"))
 from stand_in import PAYMENTS, RELEASES, ZIPS, StandIn
@@ -78,48 +78,43 @@ def own_address(site, tmp_path) -> Iterator[str]:
 
 
 def pressed(page, label: str) -> None:
-    page.get_by_role("button", name=label).first.click(timeout=60_000)
+    page.get_by_role("button", name=label).first.click()
 
 
 def test_a_release_is_fetched_with_its_progress_in_sight_and_serves_at_once(own_address, page, size, screenshots, browser):
     page.goto(f"{own_address}/data")
     headline(page, "releases of the fee schedule are loaded")
-    page.get_by_test_id("stVegaLiteChart").first.wait_for(timeout=60_000)
+    page.get_by_test_id("stVegaLiteChart").first.wait_for()
     sound(page)
     whole(page, screenshots / f"data-{size}.png")
-    box = page.get_by_role("combobox", name="Years or releases")
-    box.click(timeout=60_000)
-    box.press_sequentially("2026D")
-    page.get_by_role("option", name="2026D").click(timeout=60_000)
+    choose(page, "Years or releases", "2026D", typed="2026D")
     page.keyboard.press("Escape")
     pressed(page, "See what CMS has")
     headline(page, "1 file can be fetched")
-    page.get_by_text("I have read the terms and accept them").click(timeout=60_000)
-    page.get_by_text("were accepted on").wait_for(timeout=60_000)
+    page.get_by_text("I have read the terms and accept them").click()
+    page.get_by_text("were accepted on").wait_for()
     sound(page)
     whole(page, screenshots / f"data-look-{size}.png")
     pressed(page, "Fetch 1 file")
-    page.get_by_text(re.compile(r"\(5\d%\)")).wait_for(timeout=60_000)
+    page.get_by_text(re.compile(r"\(5\d%\)")).wait_for()
     bars = page.get_by_test_id("stProgress")
     assert bars.count() == 2
     assert "rvu26d-updated-09-10-2026.zip: 0.1 MB of 0.2 MB" in bars.last.inner_text()
     whole(page, screenshots / f"data-progress-{size}.png")
     answers_meanwhile(browser, own_address)
     headline(page, "1 file now serves.")
-    page.get_by_text("Release 2026D serves now").wait_for(timeout=60_000)
+    page.get_by_text("Release 2026D serves now").wait_for()
     sound(page)
     whole(page, screenshots / f"data-done-{size}.png")
     pressed(page, "What changed since 2026C")
     headline(page, "From 2026C to 2026D Medicare pays more for")
-    box = page.get_by_role("combobox", name="Codes")
-    box.click(timeout=60_000)
-    page.get_by_role("option", name="Therapy codes").click(timeout=60_000)
+    choose(page, "Codes", "Therapy codes")
     said = headline(page, "of therapy codes nationally")
     assert "pays more for 1 and less for 0 of" in said
     assert "codes=therapy" in page.url
-    page.get_by_test_id("stVegaLiteChart").last.get_by_text("97110").first.wait_for(timeout=60_000)
-    page.get_by_text("1 code is gone").wait_for(timeout=60_000)
-    with page.expect_download(timeout=60_000) as download:
+    page.get_by_test_id("stVegaLiteChart").last.get_by_text("97110").first.wait_for()
+    page.get_by_text("1 code is gone").wait_for()
+    with page.expect_download() as download:
         pressed(page, "Changelog")
     text = Path(download.value.path()).read_text(encoding="utf-8")
     assert download.value.suggested_filename == "feecalc-changes-2026C-2026D-national.md"
@@ -138,8 +133,8 @@ def answers_meanwhile(browser, address: str) -> None:
 def test_what_changed_and_a_codes_years(address, page, size, screenshots):
     page.goto(f"{address}/what_changed?before=2025D&after=2026C&zip=35203&code=97110")
     headline(page, "From 2025D to 2026C Medicare pays more for")
-    page.get_by_text("One unit of 97110 paid").wait_for(timeout=60_000)
-    page.get_by_test_id("stVegaLiteChart").nth(3).wait_for(timeout=60_000)
+    page.get_by_text("One unit of 97110 paid").wait_for()
+    page.get_by_test_id("stVegaLiteChart").nth(3).wait_for()
     sound(page)
     whole(page, screenshots / f"changed-{size}.png")
 
@@ -147,12 +142,12 @@ def test_what_changed_and_a_codes_years(address, page, size, screenshots):
 def test_an_export_is_seen_before_it_is_taken(address, page, size, screenshots):
     page.goto(f"{address}/export_schedules?places=national,10112-00&layout=places&codes=therapy&percent=120")
     headline(page, "therapy codes of release 2026C for 2 places, at 120 percent of Medicare")
-    page.get_by_test_id("stDataFrame").wait_for(timeout=60_000)
+    page.get_by_test_id("stDataFrame").wait_for()
     sound(page)
     whole(page, screenshots / f"export-{size}.png")
     begins = {"csv": b"release,hcpcs,modifier,", "Excel": b"PK", "Parquet": b"PAR1"}
     for label, first in begins.items():
-        with page.expect_download(timeout=60_000) as download:
+        with page.expect_download() as download:
             page.get_by_role("button", name=label, exact=True).click()
         assert download.value.suggested_filename.startswith("feecalc-schedule-2026C-2-places.")
         assert Path(download.value.path()).read_bytes().startswith(first)

@@ -13,7 +13,7 @@ from feecalc.visit import Item, Visit, price
 
 def at_rest(page, element) -> dict[str, float]:
     """Where an element lies once the answer above it has come to its full height."""
-    page.get_by_text("Not a coverage decision").wait_for(timeout=30_000)
+    page.get_by_text("Not a coverage decision").wait_for()
     before = None
     while before != (now := element.bounding_box()):
         before = now
@@ -48,8 +48,8 @@ def fill(page, row: int, column: int, text: str, answer: str) -> str:
 
 def add(page, code: str) -> None:
     page.get_by_role("searchbox", name="Add a code").fill(code)
-    page.get_by_role("button", name=f"Add {code}").click(timeout=30_000)
-    page.get_by_text(f", {code}-").first.wait_for(timeout=30_000)  # in the lines, which are drawn after the grid
+    page.get_by_role("button", name=f"Add {code}").click()
+    page.get_by_text(f", {code}-").first.wait_for()  # in the lines, which are drawn after the grid
 
 
 def test_a_visit_built_by_minutes(address, page, size, screenshots):
@@ -63,7 +63,7 @@ def test_a_visit_built_by_minutes(address, page, size, screenshots):
     )
     assert "visit=97530%3A15m%2C97110%3A30m%2C97140%3A15m" in page.url
     picture = page.get_by_test_id("stVegaLiteChart").first
-    picture.get_by_text("−$20.39 (usually CARC 59)").wait_for(timeout=30_000)
+    picture.get_by_text("−$20.39 (usually CARC 59)").wait_for()
     for total in ("List price: $119.36", "Allowed: $98.97", "Received: $97.39"):
         assert picture.get_by_text(total).count() == 1
     sound(page)
@@ -79,7 +79,7 @@ def test_an_edit_of_a_pair_is_told(address, page, size, screenshots):
     page.goto(f"{address}/price_a_visit?date=2024-08-01&visit=97530:15m,97110:30m,97140:15m")
     headline(page, "August 1, 2024")
     add(page, "97537")
-    page.get_by_text("97530 with 97537: this pair is edited.").wait_for(timeout=30_000)
+    page.get_by_text("97530 with 97537: this pair is edited.").wait_for()
     page.get_by_text("At stake: $23.97").wait_for()
     sound(page)
     whole(page, screenshots / f"visit-edit-{size}.png")
