@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -25,6 +25,7 @@ class Runs:
     starts: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.Int64))
     keys: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.UInt64))  # null where a line has no claim
     rows: int = 0
+    span: tuple[int, int] | None = None  # the first and the last claim, where they are numbers that grow from run to run
 
     @classmethod
     def of(cls, parts: Sequence["Runs"]) -> "Runs":
@@ -35,11 +36,16 @@ class Runs:
         starts = pl.concat([part.starts + offset for part, offset in zip(parts, offsets, strict=False)])
         keys = pl.concat([part.keys for part in parts])
         begins = keys.is_null() | keys.ne_missing(keys.shift())
-        return cls(starts.filter(begins), keys.filter(begins), offsets[-1])
+        spans = [part.span for part in parts if part.span is not None]
+        grows = len(spans) == len(parts) and all(before[1] <= after[0] for before, after in pairwise(spans))
+        whole = (spans[0][0], spans[-1][1]) if grows else None
+        return cls(starts.filter(begins), keys.filter(begins), offsets[-1], whole)
 
     @property
     def unique(self) -> bool:
         """Whether no claim lies in two places."""
+        if self.span is not None:
+            return True
         return self.keys.drop_nulls().n_unique() == self.keys.len() - self.keys.null_count()
 
     def rows_of(self, which: pl.Series) -> pl.DataFrame:
@@ -57,9 +63,11 @@ def runs_of(claims: pl.Series, days: pl.Series | None = None) -> Runs:
     first = begins.scatter(0, True).arg_true()
     of_claim = claims.gather(first)
     keys = of_claim.hash(seed=1)
+    grows = claims.dtype.is_integer() and not of_claim.has_nulls() and bool((of_claim > of_claim.shift()).all())
+    span = (of_claim[0], of_claim[-1]) if grows else None
     if days is not None:
         keys ^= days.gather(first).hash(seed=2)
-    return Runs(first.cast(pl.Int64), _blank(keys, of_claim.is_null()), claims.len())
+    return Runs(first.cast(pl.Int64), _blank(keys, of_claim.is_null()), claims.len(), span)
 
 
 def _blank(series: pl.Series, where: pl.Series) -> pl.Series:

@@ -17,7 +17,7 @@ PARTS = ("_tc", "_tc_cap", "_pc", "_parts_allowed", "_whole_count", "_tc_full", 
 # What is read of a line, and of its kind.
 READ = (
     "_row", "_day", "_order", "_date", "_list", "_factor", "gpci_work", "gpci_pe", "gpci_mp", "_fee", "_cap", "_unit", "_items",
-    "n_side", "n_split", "n_role", "n_who", "n_par", "_first_count", "_first_rank", "_later_count", "_later_rank",
+    "n_side", "n_split", "n_role", "n_who", "n_par", "_is_cut", "_first_count", "_first_rank", "_later_count", "_later_rank",
 )  # fmt: skip
 READ_OF_KIND = (
     "_row_modifier", "pctc", "has_parts", "m_fx", "m_fy", "m_ct",
@@ -39,33 +39,44 @@ def marks(frame: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def components(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
+def components(frame: pl.DataFrame, known: WorkedOut, every_part: bool) -> pl.DataFrame:
     """Price diagnostic lines by their parts where the day or a modifier reduces one; `_parts_allowed`, null elsewhere.
 
     A whole unit of which no part is reduced or cut pays its own row's amount (E5). A technical part pays no more than its cap
-    after the day's reduction, before every other percentage (E6, D7).
+    after the day's reduction, before every other percentage (E6, D7). `every_part` keeps all of PARTS.
     """
+    kept = PARTS if every_part else ("_parts_allowed",)
     several = pl.col("_together") | (pl.col("_items") > 1)
     here = pl.col("_reason").is_null() & (
         (pl.col("_list").is_in(DIAGNOSTIC) & several).fill_null(value=False) | pl.col("_is_cut")
     )
     if not frame.select(here.any()).item():
-        none = dict.fromkeys(PARTS, pl.lit(None, dtype=pl.Int64))
+        none = dict.fromkeys(kept, pl.lit(None, dtype=pl.Int64))
         return frame.with_columns(**none, _flag_reduced_part=pl.lit(value=False))
     frame = _global_tests(frame, known)
     lines = _with_parts(known.beside(together.pick(frame, here, *READ), *READ_OF_KIND))
-    has_technical, has_professional = pl.col("_tc").is_not_null(), pl.col("_pc").is_not_null()
     listed = pl.col("_list").is_in(DIAGNOSTIC)
     own = pl.col("n_side") * pl.col("n_split") * pl.col("n_role")
-    leads_tc = _leaders(lines.filter(listed & has_technical), pl.col("_tc") * own)
-    leads_pc = _leaders(lines.filter((pl.col("_list") == "imaging") & has_professional), pl.col("_pc") * own)
+    leads_tc = _leaders(lines.filter(listed & pl.col("_tc").is_not_null()), pl.col("_tc") * own)
+    leads_pc = _leaders(lines.filter((pl.col("_list") == "imaging") & pl.col("_pc").is_not_null()), pl.col("_pc") * own)
     lines = lines.with_columns(
         _tc_leads=pl.col("_row").is_in(leads_tc.implode()).cast(pl.Int64),
         _pc_leads=pl.col("_row").is_in(leads_pc.implode()).cast(pl.Int64),
     )
+    # Few lines are cut, and only their products need 128 bits.
+    priced = pl.concat([_by_parts(lines.filter(~pl.col("_is_cut"))), _by_parts(lines.filter("_is_cut"), _cut())])
+    flags = priced.select("_row", "_flag_reduced_part")
+    frame = together.put(together.put(frame, priced.select("_row", *kept)), flags, nothing=False)
+    return together.flag_uncertain(frame, listed, pl.col("_list"))
+
+
+def _by_parts(lines: pl.DataFrame, cut: pl.Expr | None = None) -> pl.DataFrame:
+    """`_row`, PARTS and `_flag_reduced_part` of lines that are cut, or of lines without a cut."""
+    has_technical, has_professional = pl.col("_tc").is_not_null(), pl.col("_pc").is_not_null()
+    listed = pl.col("_list").is_in(DIAGNOSTIC)
     count = pl.col("_items")
-    cut = _cut()
-    is_cut = cut < CUT**3
+    cut_share = pl.lit(CUT**3, dtype=pl.Int64) if cut is None else cut
+    is_cut = cut_share < CUT**3
     # How many units have their technical and their professional part in full; outside a list, all of them.
     tc_full = pl.when(listed).then("_tc_leads").otherwise(count)
     pc_full = pl.when(pl.col("_list") == "imaging").then("_pc_leads").otherwise(count)
@@ -81,23 +92,26 @@ def components(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
     cap = pl.col("_tc_cap") * RANK
     technical_full = pl.min_horizontal(pl.col("_tc") * RANK, cap)
     technical_later = pl.min_horizontal(pl.col("_tc") * tc_rank, cap)
-    by_parts = (
-        pl.when(has_technical)
-        .then(
-            (tc_full - whole) * shares.paid(technical_full, 1, cut) + (count - tc_full) * shares.paid(technical_later, 1, cut)
-        )
-        .otherwise(0)
-    ) + (
-        pl.when(has_professional)
-        .then((pc_full - whole) * shares.paid(pl.col("_pc"), RANK) + (count - pc_full) * shares.paid(pl.col("_pc"), pc_rank))
-        .otherwise(0)
+    share = pl.col("_share")
+    technical = (tc_full - whole) * shares.paid(technical_full, 1, cut, share) + (count - tc_full) * shares.paid(
+        technical_later, 1, cut, share
     )
-    # Outside the diagnostic lists only a cut brings the parts into play, each at the places that the line has.
-    outside = _at_places(pl.min_horizontal("_tc", "_tc_cap"), has_technical, cut) + _at_places(pl.col("_pc"), has_professional)
-    by_parts = pl.when(listed).then(whole * shares.paid(pl.col("_unit")) + by_parts).otherwise(outside)
+    professional = (pc_full - whole) * shares.paid(pl.col("_pc"), RANK, share=share) + (count - pc_full) * shares.paid(
+        pl.col("_pc"), pc_rank, share=share
+    )
+    by_parts = (
+        whole * shares.paid(pl.col("_unit"), share=share)
+        + pl.when(has_technical).then(technical).otherwise(0)
+        + pl.when(has_professional).then(professional).otherwise(0)
+    )
+    if cut is not None:
+        # Outside the diagnostic lists only a cut brings the parts into play, each at the places that the line has.
+        outside = _at_places(pl.min_horizontal("_tc", "_tc_cap"), has_technical, cut)
+        outside += _at_places(pl.col("_pc"), has_professional)
+        by_parts = pl.when(listed).then(by_parts).otherwise(outside)
     split = has_technical | has_professional
     reduced = (has_technical & (tc_full < count)) | (has_professional & (pc_full < count)) | (has_technical & is_cut)
-    priced = lines.select(
+    return lines.with_columns(_share=shares.line_share()).select(
         "_row",
         "_tc",
         "_tc_cap",
@@ -106,12 +120,9 @@ def components(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
         _whole_count=whole.cast(pl.Int64),
         _tc_full=tc_full,
         _pc_full=pc_full,
-        _cut_share=cut,
+        _cut_share=cut_share,
         _flag_reduced_part=(split & reduced).fill_null(value=False),
     )
-    reduced_part = priced.select("_row", "_flag_reduced_part")
-    frame = together.put(together.put(frame, priced.drop("_flag_reduced_part")), reduced_part, nothing=False)
-    return together.flag_uncertain(frame, pl.col("_list").is_in(DIAGNOSTIC), pl.col("_list"))
 
 
 def _has_own_part() -> pl.Expr:
@@ -121,8 +132,8 @@ def _has_own_part() -> pl.Expr:
 
 def _at_places(cents: pl.Expr, there: pl.Expr, cut: pl.Expr | None = None) -> pl.Expr:
     """A part of the line at the ranks of its items; 0 where it has no such part."""
-    first = shares.paid(cents, pl.col("_first_rank"), cut) * pl.col("_first_count")
-    later = shares.paid(cents, pl.col("_later_rank"), cut) * pl.col("_later_count")
+    first = shares.paid(cents, pl.col("_first_rank"), cut, pl.col("_share")) * pl.col("_first_count")
+    later = shares.paid(cents, pl.col("_later_rank"), cut, pl.col("_share")) * pl.col("_later_count")
     return pl.when(there).then(first + pl.when(pl.col("_later_count") > 0).then(later).otherwise(0)).otherwise(0)
 
 

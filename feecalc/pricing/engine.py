@@ -143,7 +143,7 @@ def work_out(claim_lines: pl.DataFrame, rules: Rules, every_column: bool = True)
         lambda f: surgery.pair_sides(f, known),
         lambda f: surgery.endoscopy_families(f, known),
         lambda f: surgery.rank(f, known),
-        lambda f: diagnostics.components(f, known),
+        lambda f: diagnostics.components(f, known, every_column),
         lambda f: therapy.rank(f, known),
         surgery.second_sides,
         lambda f: together.status_t(f, known),

@@ -261,8 +261,16 @@ def rank(frame: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
 def _places_of(lines: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
     """Add `_before` and `count`, the places taken before the line's in its list, and by it; a pair or a family is one item."""
     items = lines.with_columns(key=pl.col("_first_amount") * pl.col("share"), tie=pl.lit(0), count="_items")
-    if not lines.select(pl.col("_family_mode").any() | pl.col("_pair").is_not_null().any()).item():
+    as_one = items.filter(pl.col("_family_mode") | pl.col("_pair").is_not_null())["_day"].unique()
+    if as_one.is_empty():
         return together.in_order(items, "_role")
+    beside = pl.col("_day").is_in(as_one.implode())  # few days have a pair or a family, and the others are ranked line by line
+    plain = together.in_order(items.filter(~beside), "_role").select(*lines.columns, "_before", "count")
+    return pl.concat([plain, _places_as_one(lines.filter(beside), items.filter(beside), known).select(plain.columns)])
+
+
+def _places_as_one(lines: pl.DataFrame, items: pl.DataFrame, known: WorkedOut) -> pl.DataFrame:
+    """The same of days with pairs or families."""
     # A pair is one item by its total; both its lines are worth the first line's amount times its shares.
     totals = items.filter(pl.col("_pair").is_not_null()).group_by("_pair").agg(pl.col("key").sum().alias("total"))
     single = (

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-
 CALM = """
 () => {
     const state = document.querySelector('[data-testid=stApp]')?.dataset.testScriptState;
