@@ -247,6 +247,7 @@ class Client:
         target = folder / file_name(address)
         busy = f"Another download into {folder} is at work. Try again when it is done."
         with locked(folder / ".lock", self._patience, busy):
+            _sweep(folder)
             return self._fetch(self.url(address), address, target, sha256)
 
     def _fetch(self, url: str, address: str, target: Path, sha256: str | None) -> Downloaded:
@@ -474,6 +475,12 @@ def write(handle: BinaryIO, chunk: bytes) -> None:
     rest = memoryview(chunk)
     while rest:
         rest = rest[handle.write(rest) or 0 :]
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the records that a process left half-written when it was killed; in a locked folder nobody is writing one."""
+    for stray in folder.glob(".*.json"):
+        stray.unlink(missing_ok=True)
 
 
 def _notes(target: Path) -> Path:

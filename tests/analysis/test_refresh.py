@@ -595,7 +595,7 @@ def test_killed_at_any_moment_the_store_serves_a_whole_release(site, home, empty
     assert last.result() in {"added", "reposted", "unchanged"}
     assert version_of(opened(home)) == posted
     assert not (home / "staging").exists()
-    assert not list((home / "downloads").glob("*.part*"))
+    assert not [path for path in (home / "downloads").iterdir() if ".part" in path.name or path.name.startswith(".rvu")]
 
 
 def test_two_refreshes_at_once(site, home, empty):

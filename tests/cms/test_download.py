@@ -275,6 +275,17 @@ def test_a_file_cut_at_any_byte_is_resumed(site, folder, seed):
     assert resumed or min(len(site.requests(PLACE)), 2) == 2
 
 
+def test_what_a_killed_download_left_half_written_is_swept_away(site, folder):
+    body = zipped()
+    site.zip(PLACE, body)
+    folder.mkdir(exist_ok=True)
+    stray = folder / f".{NAME}.part.jr_rudb9.json"
+    stray.write_text("{", encoding="utf-8")
+    client(site).fetch(PLACE, folder)
+    assert not stray.exists()
+    assert whole(folder, body)
+
+
 def test_a_part_of_an_earlier_run_is_resumed_and_only_the_rest_is_sent(site, folder):
     body = zipped()
     site.zip(PLACE, body)
