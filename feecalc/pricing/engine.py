@@ -13,7 +13,7 @@ from feecalc import locality, policy
 from feecalc.money import decimals, dollars
 from feecalc.pricing import anesthesia, diagnostics, fee, gates, lines, modifiers, rows, settlement, surgery, therapy, together
 from feecalc.pricing import explain as explanation
-from feecalc.pricing.kinds import Memory, WorkedOut, as_categories, tell_apart
+from feecalc.pricing.kinds import FEW, Memory, WorkedOut, as_categories, tell_apart
 from feecalc.schedule import Tables
 
 WORDS = ("outcome", "reason", "release", "flags")  # the answers that are words, of which a file has few different ones
@@ -35,7 +35,6 @@ READ_OF_PLACE = (
 FLAGS_OF_KIND = (*gates.flags(), "base_units_of_2022")
 
 MANY_DAYS = 100_000  # up to so many, their spans are looked up day by day
-FEW = 2_000  # lines: so many are priced one by one, as telling their kinds apart would take longer
 
 
 class Rules:

@@ -13,6 +13,7 @@ import polars as pl
 
 ROOM = 2**62  # how far a number that packs several columns may reach
 DIRECT = 2**24  # up to where it is looked up in a table
+FEW = 2_000  # lines: so many are priced one by one, as telling their kinds apart would take longer
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Kinds:
         """What was worked out for the kinds, one row a line."""
         if self.of_line is None:
             return worked
+        if self.of_line.len() <= FEW:
+            return worked[self.of_line]
         # Most questions are about rare lines: a column that says the same throughout need not be looked up.
         same = [name for name in worked.columns if _all_alike(worked[name])]
         laid = worked.drop(same)[self.of_line]
