@@ -1,5 +1,6 @@
 """What the browser tests look for on every page."""
 
+import os
 from pathlib import Path
 
 CALM = """
@@ -56,7 +57,12 @@ def sound(page) -> None:
 
 
 def whole(page, target: Path) -> None:
-    """A picture of the whole page, which scrolls inside Streamlit's frame and not in the window."""
+    """A picture of the whole page for a person to look at, where one is asked for (FEECALC_SCREENSHOTS names a folder).
+
+    The page scrolls inside Streamlit's frame and not in the window.
+    """
+    if "FEECALC_SCREENSHOTS" not in os.environ:
+        return
     page.wait_for_timeout(1200)  # charts draw themselves after the words
     size = page.viewport_size
     height = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
