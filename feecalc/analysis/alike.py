@@ -43,7 +43,7 @@ def find(rows: pl.DataFrame) -> Alike:
     """What the rows of a mix (see mix.Mix) have in common."""
     dated = rows.select(*OF_KIND, date=pl.coalesce("service_date", "month"))
     kinds = tell_apart(as_categories(dated))
-    of_row = _numbers(kinds.of_line, rows.height)
+    of_row = numbered(kinds.of_line, rows.height)
     in_visit = rows.select((pl.col("visit").is_not_null() & pl.col("service_date").is_not_null()).alias("in_visit"))["in_visit"]
     visits, alone = _visits(rows, of_row, in_visit)
     return Alike(kinds.one_of_each(dated), of_row, visits, in_visit, *_items(rows, of_row, in_visit), alone)
@@ -52,10 +52,10 @@ def find(rows: pl.DataFrame) -> Alike:
 def _items(rows: pl.DataFrame, of_row: pl.Series, in_visit: pl.Series) -> tuple[pl.DataFrame, pl.Series, pl.Series]:
     """The rows without visits by pool and kind; the item of each, and the units of the item before it."""
     pools = tell_apart(as_categories(rows.select(*OF_POOL, date=pl.coalesce("service_date", "month"))))
-    numbers = [_numbers(pools.of_line, rows.height).alias("pool"), of_row.alias("kind"), rows["units"]]
+    numbers = [numbered(pools.of_line, rows.height).alias("pool"), of_row.alias("kind"), rows["units"]]
     others = pl.DataFrame(numbers).with_row_index("row").filter(~in_visit)
     alike = tell_apart(others.select("pool", "kind"))
-    others = others.with_columns(_numbers(alike.of_line, others.height).alias("item"))
+    others = others.with_columns(numbered(alike.of_line, others.height).alias("item"))
     items = alike.one_of_each(others.select("pool", "kind"))
     units = others.group_by("item").agg(pl.col("units").sum()).sort("item")["units"]
     before = others.select("row", "item", before=(pl.col("units").cum_sum() - pl.col("units")).over("item"))
@@ -68,7 +68,8 @@ def _items(rows: pl.DataFrame, of_row: pl.Series, in_visit: pl.Series) -> tuple[
     )
 
 
-def _numbers(of_line: pl.Series | None, height: int) -> pl.Series:
+def numbered(of_line: pl.Series | None, height: int) -> pl.Series:
+    """The number of each row's kind, where each row may be of its own."""
     return pl.int_range(height, dtype=pl.UInt32, eager=True) if of_line is None else of_line
 
 
@@ -84,7 +85,7 @@ def _visits(rows: pl.DataFrame, of_row: pl.Series, in_visit: pl.Series) -> tuple
     if here.is_empty():
         return here.select("row", "kind", "units", day=pl.lit(None, dtype=pl.UInt32)), 0
     days = tell_apart(as_categories(here.select("visit", "service_date")))
-    here = here.select("row", "kind", "units", _numbers(days.of_line, here.height).alias("day"))
+    here = here.select("row", "kind", "units", numbered(days.of_line, here.height).alias("day"))
     if (here["units"] > 0).all():
         return here, 0
     line = ["day", "kind"]

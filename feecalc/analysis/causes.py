@@ -163,12 +163,12 @@ def _kind(frame: pl.DataFrame, own_volumes: bool) -> pl.DataFrame:
 
 def _fee_of_one_unit(frame: pl.DataFrame) -> pl.DataFrame:
     """`q_<cause>`: the parts of the change of one unit's exact fee, in sixths of the exact product (SIXTHS a cent)."""
-    parts = {"conversion_factor": pl.lit(0, dtype=pl.Int64)}
+    moved = {name for name in FIGURES if not frame[f"{name}_0"].equals(frame[f"{name}_1"])}
+    parts = dict.fromkeys(FORMULA, pl.lit(0, dtype=pl.Int64))
     for rvu in ("work", "pe", "mp"):
         a, b, c = (rvu, f"g_{rvu}", "factor")
-        parts[f"{rvu}_rvu"] = _shapley(a, b, c)
-        parts[f"gpci_{rvu}"] = _shapley(b, a, c)
-        parts["conversion_factor"] = parts["conversion_factor"] + _shapley(c, a, b)
+        shares = {f"{rvu}_rvu": (a, b, c), f"gpci_{rvu}": (b, a, c), "conversion_factor": (c, a, b)}
+        parts |= {cause: parts[cause] + _shapley(*names) for cause, names in shares.items() if names[0] in moved}
     exact = {
         f"exact_{side}": sum(
             (pl.col(f"{rvu}_{side}") * pl.col(f"g_{rvu}_{side}") for rvu in ("work", "pe", "mp")),

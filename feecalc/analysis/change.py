@@ -8,7 +8,7 @@ drops or makes more of are one cause, volume, beside those of feecalc.analysis.c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from feecalc.analysis import causes
 from feecalc.analysis.revenue import Priced
 from feecalc.errors import InputError
 from feecalc.money import decimals, show
+from feecalc.pricing.kinds import Kinds, tell_apart
 from feecalc.therapy_codes import disciplines
 
 WITHHELD = "withheld"
@@ -83,7 +84,12 @@ class Change:
     """
 
     rows: pl.DataFrame
-    notes: tuple[str, ...] = ()
+    priced: tuple[Priced, Priced] = field(repr=False)  # before, after
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know of the comparison."""
+        return tuple(_notes(self.rows, *self.priced))
 
     @cached_property
     def totals(self) -> dict[str, int]:
@@ -186,14 +192,17 @@ def compare(before: Priced, after: Priced) -> Change:
     Rows are matched by `row`, code and modifiers; CQ and CO are left out of the match, so that units which a what-if gives to
     assistants stay with their row. Raises InputError where a pricing lacks a column of its contract.
     """
-    sides = [_side(priced.rows, side) for priced, side in ((before, "0"), (after, "1"))]
-    matched = _matched(*sides)
+    was, now = _side(before.rows, "0"), _side(after.rows, "1")
+    in_step = _in_step(was, now)
+    matched = _matched(was, now, in_step)
     known = matched.with_columns(
         *(pl.col(f"units_{side}").fill_null(0) for side in "01"),
         *((pl.col(f"reason_{side}") != "unknown_code").fill_null(value=True).alias(f"present_{side}") for side in "01"),
     )
     same = known["units_0"].equals(known["units_1"])
-    parts = causes.split(known.rename({"units_0": "units"}).drop("units_1") if same else known)
+    alike = _alike(before, after, known.height) if in_step else Kinds()
+    read = alike.one_of_each(known)
+    parts = alike.lay(causes.split(read.rename({"units_0": "units"}).drop("units_1") if same else read))
     if same:
         parts = parts.with_columns(pl.lit(0, dtype=pl.Int64).alias(causes.VOLUME))
     amounts = {f"{name}_{side}": pl.col(f"{name}_{side}").fill_null(0) for side in "01" for name in MEASURES}
@@ -210,7 +219,7 @@ def compare(before: Priced, after: Priced) -> Change:
         withheld.alias(WITHHELD),
     )
     complete = shown.hstack(parts.select(list(LABELS)))
-    return Change(complete, tuple(_notes(complete, before, after)))
+    return Change(complete, (before, after))
 
 
 def _side(rows: pl.DataFrame, side: str) -> pl.DataFrame:
@@ -235,12 +244,26 @@ def _side(rows: pl.DataFrame, side: str) -> pl.DataFrame:
     return frame.rename({name: f"{name}_{side}" for name in own})
 
 
-def _matched(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+def _in_step(before: pl.DataFrame, after: pl.DataFrame) -> bool:
+    """Whether both sides have the same rows in the same order."""
+    on = [*KEY, "_piece"]
+    return before.select(on).equals(after.select(on))
+
+
+def _matched(before: pl.DataFrame, after: pl.DataFrame, in_step: bool) -> pl.DataFrame:
     """Both sides beside each other, in the order of the rows before, then of those that are new."""
     on = [*KEY, "_piece"]
-    if before.select(on).equals(after.select(on)):
+    if in_step:
         return before.hstack(after.drop(on))
     return before.join(after, on=on, how="full", coalesce=True, nulls_equal=True, maintain_order="left_right")
+
+
+def _alike(before: Priced, after: Priced, matched: int) -> Kinds:
+    """Which of the matched rows, that are in step, change alike to the cent."""
+    if not before.rows.height == after.rows.height == matched:  # pieces were put together
+        return Kinds()
+    worth = [priced.worth.select(pl.all().name.suffix(side)) for priced, side in ((before, "_0"), (after, "_1"))]
+    return tell_apart(pl.concat(worth, how="horizontal"))
 
 
 def _notes(rows: pl.DataFrame, before: Priced, after: Priced) -> list[str]:

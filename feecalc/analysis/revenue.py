@@ -22,6 +22,7 @@ import polars as pl
 
 from feecalc import locality as places
 from feecalc import policy
+from feecalc.analysis.alike import numbered
 from feecalc.analysis.mix import Mix
 from feecalc.analysis.packing import Packing, Pools
 from feecalc.analysis.what_if import altered
@@ -29,6 +30,7 @@ from feecalc.api import OpenSchedule
 from feecalc.errors import InputError
 from feecalc.money import decimals, show
 from feecalc.pricing import engine
+from feecalc.pricing.kinds import as_categories, tell_apart
 from feecalc.pricing.shares import BILATERAL, RANK, ROLE, SPLIT
 from feecalc.schedule import NATIONAL, Schedule, Tables
 
@@ -132,8 +134,23 @@ class Priced:
     basis: Basis
     packing: Packing
     rows: pl.DataFrame
-    notes: tuple[str, ...]
+    worked: "_Worked" = field(repr=False)
     therapy: "Therapy" = field(repr=False)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What the answer rests on."""
+        return tuple(_notes(self.mix, self.basis, self.rows, self.worked, self.therapy))
+
+    @property
+    def worth(self) -> pl.DataFrame:
+        """What the worth of a row hangs on, as numbers: rows that agree in all of them are worth the same to the cent."""
+        alike = self.mix.alike
+        kinds = self.worked.of_kind.gather(alike.of_row)
+        # What a row of a visit is worth hangs on the other rows of its day: each is a kind of its own.
+        own = pl.int_range(kinds.len(), dtype=pl.Int64, eager=True) + kinds.len()
+        kind = own.zip_with(alike.in_visit, kinds.cast(pl.Int64)) if alike.visits.height else kinds
+        return pl.DataFrame({"kind": kind, "units": self.rows["units"], "in_full": self.therapy.in_full})
 
     @cached_property
     def interval(self) -> Interval:
@@ -231,7 +248,7 @@ def price(mix: Mix, basis: Basis, opened: OpenSchedule, packing: Packing | None 
     worked = _worked_out(mix, basis, altered(opened.schedule, basis.factor, basis.work_floor))
     therapy = Therapy.of(mix, worked, packing)
     rows = mix.rows.hstack(_worth(mix, worked, therapy.in_full))
-    return Priced(mix, basis, packing, rows, tuple(_notes(mix, basis, rows, worked, therapy)), therapy)
+    return Priced(mix, basis, packing, rows, worked, therapy)
 
 
 # Kinds, priced by the engine -----------------------------------------------------------------------------------------------
@@ -241,18 +258,22 @@ class _Worked(NamedTuple):
     """What the engine says, one row a kind for `alone` and `behind`, one row a line of the mix's visits for `visits`.
 
     `alone` is a unit alone on its day; `behind` the MONEY of a therapy unit that follows another, with `key`, its non-facility
-    practice expense RVU (null where no therapy reduction applies).
+    practice expense RVU (null where no therapy reduction applies). `of_kind` numbers the kinds that differ at the basis: of
+    one date for all rows, those of twelve months are one.
     """
 
     alone: pl.DataFrame
     behind: pl.DataFrame
     visits: pl.DataFrame
+    of_kind: pl.Series
 
 
 def _worked_out(mix: Mix, basis: Basis, schedule: Schedule) -> _Worked:
     """Price the kinds and the visits of a mix, all at once."""
     alike = mix.alike
-    base = _lines(alike.kinds, basis, schedule)
+    lines = _lines(alike.kinds, basis, schedule)
+    same = tell_apart(as_categories(lines))
+    base, of_kind = same.one_of_each(lines), numbered(same.of_line, lines.height)
     tables = _tables(schedule, base)
     keys = tables.rows.filter(pl.col("mult_proc") == "5", pl.col("modifier") == "").select(
         "hcpcs", "release", key="pe_nonfacility"
@@ -261,7 +282,7 @@ def _worked_out(mix: Mix, basis: Basis, schedule: Schedule) -> _Worked:
     # The second of two like lines of a day is what a unit pays that follows another.
     pairs = base[therapy].with_columns(claim_id=pl.int_range(pl.len(), dtype=pl.Int64))
     of_visit = pl.col("day").cast(pl.Int64) + pairs.height
-    visits = base[alike.visits["kind"]].with_columns(alike.visits.select("units", claim_id=of_visit))
+    visits = lines[alike.visits["kind"]].with_columns(alike.visits.select("units", claim_id=of_visit))
     found = _read(engine.work_out(pl.concat([base, pairs, pairs, visits]), engine.Rules(tables), every_column=False))
     alone, behind = found.head(base.height), found.slice(base.height + pairs.height, pairs.height)
     behind = behind.hstack([therapy.alias("kind"), base["hcpcs"][therapy]])
@@ -269,7 +290,7 @@ def _worked_out(mix: Mix, basis: Basis, schedule: Schedule) -> _Worked:
         pl.col("outcome") == "priced", pl.col("listed") == "therapy", pl.col("key").is_not_null()
     )
     beside = _spread(behind.with_columns(pl.col("kind").cast(pl.UInt32)), "kind", base.height, ["key", *MONEY])
-    return _Worked(alone, beside, found.slice(base.height + 2 * pairs.height))
+    return _Worked(alone[of_kind], beside[of_kind], found.slice(base.height + 2 * pairs.height), of_kind)
 
 
 def _lines(kinds: pl.DataFrame, basis: Basis, schedule: Schedule) -> pl.DataFrame:

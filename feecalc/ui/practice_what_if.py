@@ -233,6 +233,7 @@ def _scope(of: Loaded, lever: str) -> dict[str, Any]:
 # What it comes to ------------------------------------------------------------------------------------------------------------
 
 
+@st.fragment  # a lever redraws what is below it, not the whole page
 def section(of: Loaded, base: Answer, asked_for: Asked, codes: dict[str, str]) -> None:
     """The levers, what they come to, and the scenarios that were kept."""
     st.subheader("What changes it", anchor=False, help=words.term("what_if"))

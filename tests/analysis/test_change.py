@@ -1,6 +1,7 @@
 """Two pricings beside each other: totals, groups, movers, the waterfall and the sentence."""
 
 import datetime as dt
+import random
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -39,12 +40,17 @@ def unpriced(number: int, reason: str, outcome: str = "cannot_price", **other) -
     return line(number) | nothing | {"allowed": amount, "received": amount, "outcome": outcome, "reason": reason} | other
 
 
+def apart(rows: pl.DataFrame) -> pl.DataFrame:
+    """No two rows are taken to be worth the same."""
+    return rows.select(kind=pl.int_range(pl.len()))
+
+
 def priced(*lines: dict, low: int | None = None, high: int | None = None):
     rows = pl.DataFrame(lines, infer_schema_length=None)
     total = int(rows["allowed"].sum() or 0)
     known = Range(total, total, total)
     allowed = known if low is None else Range(low, total, high)
-    return SimpleNamespace(rows=rows, interval=Interval(allowed=allowed, received=known, units=0, visits=0))
+    return SimpleNamespace(rows=rows, interval=Interval(allowed=allowed, received=known, units=0, visits=0), worth=apart(rows))
 
 
 def change_of(before: list[dict], after: list[dict]):
@@ -141,7 +147,8 @@ def test_nothing_and_less_than_nothing_have_no_percentage():
     assert change_of([line(1, units=-4)], [line(1, units=-4, factor=NEW)]).percent() is None
     nothing = compare(priced(line(1)), priced(line(1)))
     assert nothing.percent() == Decimal("0.0")
-    empty = SimpleNamespace(rows=priced(line(1)).rows.clear(), interval=priced(line(1)).interval)
+    one = priced(line(1))
+    empty = SimpleNamespace(rows=one.rows.clear(), interval=one.interval, worth=one.worth.clear())
     assert compare(empty, empty).parts() == dict.fromkeys(LABELS, 0)
     assert compare(empty, priced(line(1))).parts()["volume"] == 60_000
 
@@ -339,3 +346,29 @@ def test_another_factor_is_the_factor_alone(opened):
     # 32.8409 / 33.4009 is 1.677 % less.
     assert found.percent() == Decimal("-1.7")
     assert found.sentence("Next year").endswith("all of it is the conversion factor.")
+
+
+def test_rows_that_change_alike_are_worked_out_once_to_the_same_cents(opened):
+    chance = random.Random(7)
+    sold = [("97110", "GP"), ("97140", "GP"), ("97530", "GP"), ("99213", ""), ("20610", "50")]
+    rows = []
+    for number in range(3_000):
+        month = dt.date(2026, chance.randint(1, 12), 1)
+        code, modifiers = chance.choice(sold)
+        visit = {"visit": f"V{number // 3}", "service_date": month.replace(day=9)} if number % 10 < 3 else {}
+        units = chance.choice([1, 2, 2, 3, 40, -1])
+        own = {"hcpcs": code, "modifiers": modifiers, "units": units, "month": month, "provider": chance.choice(["Lee", "Kim"])}
+        rows.append(own | visit)
+    mix = mix_of(*rows)
+    at = {"locality": "01112-05"}
+    old, new = (
+        price(mix, Basis(date=dt.date(2025, 10, 1), **at), opened),
+        price(mix, Basis(date=dt.date(2026, 7, 1), factor=(328_409, 331_693), **at), opened),
+    )
+    alone = [SimpleNamespace(rows=one.rows, interval=one.interval, worth=apart(one.rows)) for one in (old, new)]
+    assert old.worth.n_unique() < mix.rows.height // 3
+    assert compare(old, new).rows.equals(compare(*alone).rows)
+    backwards = mix_of(*reversed(rows))  # the same rows in another order are matched by their numbers
+    other = price(backwards, Basis(date=dt.date(2026, 7, 1), **at), opened)
+    turned = SimpleNamespace(rows=other.rows, interval=other.interval, worth=apart(other.rows))
+    assert compare(old, other).rows.equals(compare(alone[0], turned).rows)
