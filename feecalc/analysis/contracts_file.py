@@ -9,12 +9,7 @@ A file of contracts holds what payers agreed to, and nothing of any patient. `sa
 word on every key.
 """
 
-import datetime as dt
-import difflib
-import json
 import re
-import tempfile
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -24,11 +19,13 @@ from typing import Any
 import polars as pl
 
 from feecalc import paths
+from feecalc.analysis import kept
 from feecalc.analysis.contract_terms import CarveOut, Contract, Rate, Span, by_payer, plain
 from feecalc.analysis.mix_columns import ALIASES
 from feecalc.claims.columns import plain_name
+from feecalc.claims.files import File
 from feecalc.claims.headers import LOOKED_AT, Header
-from feecalc.claims.tables import damage, open_table
+from feecalc.claims.tables import open_table, whole
 from feecalc.claims.values import read_code, read_modifiers
 from feecalc.errors import InputError
 from feecalc.money import to_cents
@@ -68,13 +65,8 @@ def load(source: Path) -> tuple[Contract, ...]:
 
     A contract's `fee_schedule` names a spreadsheet beside the file.
     """
-    ending = _ending(source)
-    try:
-        text = source.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{source}: there is no such file.") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{source.name} is no {ending[1:].upper()} that can be read: it is not text in UTF-8.") from None
+    ending = kept.ending_of(source, "Contracts")
+    text = kept.text_of(source, ending)
     try:
         return loads(text, ending, source.parent)
     except InputError as error:
@@ -83,25 +75,13 @@ def load(source: Path) -> tuple[Contract, ...]:
 
 def loads(text: str, ending: str = ".toml", folder: Path | None = None) -> tuple[Contract, ...]:
     """Read contracts from the text of a TOML or JSON file. Without a `folder` they may name no spreadsheet."""
-    try:
-        read = json.loads(text, parse_float=Decimal) if ending == ".json" else tomllib.loads(text, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:  # TOML's errors name the line, JSON's too
-        raise InputError(f"this is no {ending[1:].upper()} that can be read: {error}.") from None
-    return from_dict(read, folder)
+    return from_dict(kept.read(text, ending), folder)
 
 
 def from_dict(content: Any, folder: Path | None = None) -> tuple[Contract, ...]:
     """Contracts from the content of a file. Raises InputError for a newer version and for anything that it does not know."""
-    if not isinstance(content, dict) or VERSION_KEY not in content:
-        raise InputError(f"this is no file of contracts: it has no {VERSION_KEY} = {VERSION}.")
-    version = content[VERSION_KEY]
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise InputError(f"{VERSION_KEY} must be the version of the file, a whole number, not {version!r}.")
-    if version > VERSION:
-        raise InputError(
-            f"the file is of version {version}, and this feecalc reads up to version {VERSION}. Open it with a newer feecalc."
-        )
-    _known(content, (VERSION_KEY, "contract"), "the file")
+    content = kept.checked(content, VERSION_KEY, VERSION, "contracts")
+    kept.only(content, (VERSION_KEY, "contract"), "the file")
     listed = content.get("contract", [])
     if not isinstance(listed, list) or not listed:
         raise InputError("the file has no contract: each begins with a line [[contract]].")
@@ -113,19 +93,19 @@ def from_dict(content: Any, folder: Path | None = None) -> tuple[Contract, ...]:
 def _contract(one: Any, number: int, folder: Path | None) -> Contract:
     where = f"contract {number}"
     if not isinstance(one, dict):
-        raise InputError(f"{where} must be a table that begins with [[contract]], not {_kind(one)}.")
+        raise InputError(f"{where} must be a table that begins with [[contract]], not {kept.kind_of(one)}.")
     if not isinstance(one.get("payer"), str):
-        _known(one, KEYS, where)
+        kept.only(one, KEYS, where)
         raise InputError(f'{where} needs the payer: payer = "the name that the practice\'s file gives it".')
     where = f"contract {number} ({one['payer']})"
-    _known(one, KEYS, where)
+    kept.only(one, KEYS, where)
     unset = [key for key, given in one.items() if given is None]
     if unset:
         raise InputError(f"{where}: {unset[0]} has no value. Leave it out, or give one.")
     values = {key: given for key, given in one.items() if key in VALUES}
     also = values.pop("also", [])
     if not isinstance(also, list):
-        raise InputError(f"{where}: also must be a list of names, not {_kind(also)}.")
+        raise InputError(f"{where}: also must be a list of names, not {kept.kind_of(also)}.")
     try:
         contract = Contract(**values, also=tuple(also), rates=_rates(one), carve_outs=tuple(_carve_outs(one)))
         if "fee_schedule" in one:
@@ -144,7 +124,7 @@ def _carve_outs(one: Mapping[str, Any]) -> Iterable[CarveOut]:
     """Fixed fees, percentages of the charge, and what is not covered."""
     fees = one.get("fees", {})
     if not isinstance(fees, dict):
-        raise InputError(f'fees must be a table of codes and dollars ("97161" = "95.00"), not {_kind(fees)}.')
+        raise InputError(f'fees must be a table of codes and dollars ("97161" = "95.00"), not {kept.kind_of(fees)}.')
     for code, fee in fees.items():
         span, modifiers = _fee_key(code)
         yield CarveOut((span,), fee=fee, modifiers=modifiers)
@@ -166,36 +146,16 @@ def _tables(one: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """The tables of a name with their codes and percent."""
     listed = one.get(name, [])
     if not isinstance(listed, list):
-        raise InputError(f"{name} must be a list of tables that begin with [[contract.{name}]], not {_kind(listed)}.")
+        raise InputError(f"{name} must be a list of tables that begin with [[contract.{name}]], not {kept.kind_of(listed)}.")
     for number, each in enumerate(listed, 1):
         where = f"{name} {number}"
         if not isinstance(each, dict):
-            raise InputError(f"{where} must be a table of codes and percent, not {_kind(each)}.")
-        _known(each, ("codes", "percent"), where)
+            raise InputError(f"{where} must be a table of codes and percent, not {kept.kind_of(each)}.")
+        kept.only(each, ("codes", "percent"), where)
         lacking = [key for key in ("codes", "percent") if each.get(key) is None]
         if lacking:
             raise InputError(f"{where} needs {' and '.join(lacking)}.")
     return listed
-
-
-def _known(table: Mapping[str, Any], names: Sequence[str], where: str) -> None:
-    unknown = [str(key) for key in table if key not in names]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0].lower(), names, 1)
-        meant = f"Did you mean {near[0]}? " if near else ""
-        raise InputError(f"{where} has {unknown[0]!r}, which is not known there. {meant}Known: {', '.join(names)}.")
-
-
-def _kind(given: Any) -> str:
-    words = {dict: "a table", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
-    return words.get(type(given), "a number" if isinstance(given, int | Decimal) else "something else")
-
-
-def _ending(path: Path) -> str:
-    ending = path.suffix.lower()
-    if ending not in (".toml", ".json"):
-        raise InputError(f"Contracts are kept in a file that ends in .toml or .json, not in {path.name!r}.")
-    return ending
 
 
 def _spreadsheet(name: Any, folder: Path | None) -> Path:
@@ -214,7 +174,7 @@ def save(target: Path, contracts: Sequence[Contract]) -> None:
 
     Fees that came from a spreadsheet are written out. Raises InputError for another ending, or two contracts of one payer.
     """
-    ending = _ending(target)
+    ending = kept.ending_of(target, "Contracts")
     text = dumps(contracts, ending)
     if not target.parent.is_dir():
         raise InputError(f"{target.parent} is not a folder; nothing was written.")
@@ -226,7 +186,7 @@ def dumps(contracts: Sequence[Contract], ending: str = ".toml") -> str:
     """Contracts as the text of a file."""
     by_payer(contracts)
     content = {VERSION_KEY: VERSION, "contract": [as_dict(contract) for contract in contracts]}
-    return json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n" if ending == ".json" else _toml(content)
+    return kept.as_json(content) if ending == ".json" else _toml(content)
 
 
 def as_dict(contract: Contract) -> dict[str, Any]:
@@ -265,31 +225,20 @@ def _number(percent: Any) -> int | str:
 
 
 def _toml(content: Mapping[str, Any]) -> str:
-    """The content as TOML: the library of Python reads it and does not write it."""
+    """The content as TOML."""
     lines = [
         "# Payers' contracts for feecalc: what they agreed to pay, and no patient's data.",
         f"{VERSION_KEY} = {content[VERSION_KEY]}",
     ]
     for contract in content["contract"]:
-        lines += ["", "[[contract]]"]
-        lines += [
-            f"{key} = {_value(given)}" for key, given in contract.items() if key not in ("fees", "rate", "percent_of_charge")
-        ]
+        tables = {name: contract[name] for name in ("fees", "rate", "percent_of_charge") if name in contract}
+        lines += ["", "[[contract]]", *kept.toml_lines({key: given for key, given in contract.items() if key not in tables})]
         for name in ("rate", "percent_of_charge"):
-            for each in contract.get(name, []):
-                lines += ["", f"[[contract.{name}]]", *(f"{key} = {_value(given)}" for key, given in each.items())]
-        if "fees" in contract:
-            lines += ["", "[contract.fees]", *(f"{_value(key)} = {_value(given)}" for key, given in contract["fees"].items())]
+            for each in tables.get(name, []):
+                lines += ["", f"[[contract.{name}]]", *kept.toml_lines(each)]
+        if "fees" in tables:
+            lines += ["", "[contract.fees]", *kept.toml_lines({kept.toml(key): fee for key, fee in tables["fees"].items()})]
     return "\n".join(lines) + "\n"
-
-
-def _value(given: Any) -> str:
-    if isinstance(given, list):
-        return f"[{', '.join(_value(one) for one in given)}]"
-    if isinstance(given, dt.date):
-        return given.isoformat()
-    # A JSON text is a TOML text, but for the one control character that JSON leaves as it is.
-    return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 # A payer's fee schedule -----------------------------------------------------------------------------------------------------
@@ -325,25 +274,10 @@ def read_fees(source: str | Path | bytes, name: str | None = None, chosen: Mappi
     modifier, fee) where names do not settle it. Rows without a fee are passed over and told. Raises InputError where a column
     must be chosen, a row cannot be read, or a code with its modifiers has two fees.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        if isinstance(source, bytes):
-            path = Path(folder) / Path(name or "").name
-            if not path.suffix:
-                raise InputError("Bytes of a file need its name, which tells what kind it is: fees.xlsx.")
-            path.write_bytes(source)
-        else:
-            path = Path(source)
-            if not path.is_file():
-                raise InputError(f"{path} is not a file.")
-        with damage(path):
-            table = open_table(path, _find_header, "fee schedule")
-            columns = _columns(table.schema.names(), chosen or {}, path.name)
-            frames = list(table.frames([*columns.values()]))
-    frame = pl.concat(frames) if frames else table.schema.to_frame().select(columns.values())
-    texts = frame.with_columns(
-        pl.all().cast(pl.String).str.replace_all("\u00a0", " ", literal=True).str.strip_chars().fill_null("")
-    )
-    read = _Rows(path.name, columns, table.first_row).read(texts)
+    file = File.of(source, name, "fees.xlsx")
+    table = open_table(file, _find_header, "fee schedule")
+    columns = _columns(table.schema.names(), chosen or {}, file.name)
+    read = _Rows(file.name, columns, table.first_row).read(whole(table, [*columns.values()]))
     return Fees(read.carve_outs, (*table.notes, *read.notes))
 
 

@@ -9,9 +9,7 @@ Totals in the file are never counted. What cannot be read is listed by row, and 
 
 import datetime as dt
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +19,8 @@ import polars as pl
 
 from feecalc.analysis.alike import Alike, find
 from feecalc.analysis.mix_columns import MONTHS, Proposal, find_mix_header, match, read_month
-from feecalc.claims.tables import Table, damage, open_table
+from feecalc.claims.files import File
+from feecalc.claims.tables import Table, open_table, whole
 from feecalc.claims.values import RULES, Reading, is_day_first, read_code, read_date, read_modifiers
 from feecalc.errors import InputError
 from feecalc.pricing.lines import MOST_CENTS
@@ -82,8 +81,8 @@ def propose(source: Source, name: str | None = None, chosen: Mapping[str, str] |
 
     Raises InputError where the file cannot be read at all; what a person has to choose stands in the proposal.
     """
-    with _opened(source, name) as table:
-        return _match(table, _whole(table), chosen or {})
+    table = _opened(source, name)
+    return _match(table, whole(table), chosen or {})
 
 
 def read_mix(source: Source, name: str | None = None, chosen: Mapping[str, str] | None = None) -> Mix:
@@ -93,44 +92,20 @@ def read_mix(source: Source, name: str | None = None, chosen: Mapping[str, str] 
     better; `units` may be "months", and `year` is the year of months that name none. Raises InputError where the file cannot
     be read, where something must be chosen, and where no row has a code and a volume.
     """
-    with _opened(source, name) as table:
-        frame = _whole(table)
-        proposal = _match(table, frame, chosen or {})
-        if proposal.problems:
-            raise InputError(" ".join(proposal.problems))
-        return _Reader(frame, table.first_row, proposal, _year(chosen or {}), list(table.notes)).read()
+    table = _opened(source, name)
+    frame = whole(table)
+    proposal = _match(table, frame, chosen or {})
+    if proposal.problems:
+        raise InputError(" ".join(proposal.problems))
+    return _Reader(frame, table.first_row, proposal, _year(chosen or {}), list(table.notes)).read()
 
 
 # The file ------------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _opened(source: Source, name: str | None) -> Iterator[Table]:
+def _opened(source: Source, name: str | None) -> Table:
     """The file as a table of the claims reader, its header found by the names of a mix."""
-    with tempfile.TemporaryDirectory() as folder:
-        if isinstance(source, bytes):
-            path = Path(folder) / Path(name or "").name
-            if not path.suffix:
-                raise InputError("Bytes of a file need its name, which tells what kind it is: volumes.xlsx.")
-            path.write_bytes(source)
-        else:
-            path = Path(source)
-            if not path.is_file():
-                raise InputError(f"{path} is not a file.")
-        with damage(path):
-            yield open_table(path, find_mix_header, "volumes")
-
-
-def _whole(table: Table) -> pl.DataFrame:
-    """All rows of the file, every value as text without blanks around it, "" where there is none."""
-    frames = list(table.frames())
-    frame = pl.concat(frames) if frames else table.schema.to_frame()
-    nested = [name for name, kind in frame.schema.items() if kind.is_nested() or kind == pl.Binary]
-    if nested:
-        raise InputError(f"Column {nested[0]} holds {frame.schema[nested[0]]}, where feecalc reads text and numbers.")
-    floats = [name for name, kind in frame.schema.items() if kind.is_float()]
-    texts = frame.with_columns(pl.col(floats).fill_nan(None)).with_columns(pl.all().cast(pl.String))
-    return texts.with_columns(pl.all().str.replace_all("\u00a0", " ", literal=True).str.strip_chars().fill_null(""))
+    return open_table(File.of(source, name, "volumes.xlsx"), find_mix_header, "volumes")
 
 
 def _match(table: Table, frame: pl.DataFrame, chosen: Mapping[str, str]) -> Proposal:

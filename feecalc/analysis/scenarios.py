@@ -8,9 +8,6 @@ The levers stand in feecalc.analysis.levers. A scenario holds what is assumed, b
 no visit and no patient, and neither does its file.
 """
 
-import datetime as dt
-import json
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
@@ -21,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from feecalc import paths
-from feecalc.analysis import change
+from feecalc.analysis import change, kept
 from feecalc.analysis.change import LABELS, Change
 from feecalc.analysis.levers import LEVERS, Lever
 from feecalc.analysis.mix import Mix
@@ -155,28 +152,31 @@ def save(target: Path, scenarios: Sequence[Scenario]) -> None:
 
     Raises InputError for another ending, or two scenarios of one name.
     """
-    ending = _ending(target)
-    _unique(scenarios)
-    content = {VERSION_KEY: VERSION, "scenario": [as_dict(scenario) for scenario in scenarios]}
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n" if ending == ".json" else _toml(content)
+    text = dumps(scenarios, kept.ending_of(target, "Scenarios"))
     with paths.new_file(target) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
+def dumps(scenarios: Sequence[Scenario], ending: str = ".toml") -> str:
+    """Scenarios as the text of a file. Raises InputError for two of one name."""
+    _unique(scenarios)
+    content = {VERSION_KEY: VERSION, "scenario": [as_dict(scenario) for scenario in scenarios]}
+    return kept.as_json(content) if ending == ".json" else _toml(content)
+
+
 def load(source: Path) -> tuple[Scenario, ...]:
     """Read scenarios from a file that `save` wrote, or a person. Raises InputError that says what is wrong, and where in it."""
-    ending = _ending(source)
+    ending = kept.ending_of(source, "Scenarios")
+    text = kept.text_of(source, ending)
     try:
-        text = source.read_text(encoding="utf-8-sig")
-        read = json.loads(text, parse_float=Decimal) if ending == ".json" else tomllib.loads(text, parse_float=Decimal)
-    except FileNotFoundError:
-        raise InputError(f"{source}: there is no such file.") from None
-    except (ValueError, RecursionError) as error:  # no text, no JSON, no TOML
-        raise InputError(f"{source.name} is no {ending[1:].upper()} that can be read: {error}") from None
-    try:
-        return from_dict(read)
+        return loads(text, ending)
     except InputError as error:
         raise InputError(f"{source.name}: {error}") from None
+
+
+def loads(text: str, ending: str = ".toml") -> tuple[Scenario, ...]:
+    """Read scenarios from the text of a TOML or JSON file. Raises InputError."""
+    return from_dict(kept.read(text, ending))
 
 
 def as_dict(scenario: Scenario) -> dict[str, Any]:
@@ -193,19 +193,11 @@ def as_dict(scenario: Scenario) -> dict[str, Any]:
 
 def from_dict(content: Any) -> tuple[Scenario, ...]:
     """Scenarios from the content of a file. Raises InputError for a newer version and for anything that it does not know."""
-    if not isinstance(content, dict) or VERSION_KEY not in content:
-        raise InputError(f"This is no file of scenarios: it has no {VERSION_KEY}.")
-    version = content[VERSION_KEY]
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise InputError(f"{VERSION_KEY} must be the version of the file, a whole number, not {version!r}.")
-    if version > VERSION:
-        raise InputError(
-            f"The file is of version {version}, and this feecalc reads up to version {VERSION}. Open it with a newer feecalc."
-        )
-    _known(content, (VERSION_KEY, "scenario"), "the file")
+    content = kept.checked(content, VERSION_KEY, VERSION, "scenarios")
+    kept.only(content, (VERSION_KEY, "scenario"), "the file")
     listed = content.get("scenario", [])
     if not isinstance(listed, list):
-        raise InputError(f"scenario must be a list of scenarios, not {_kind(listed)}.")
+        raise InputError(f"scenario must be a list of scenarios, not {kept.kind_of(listed)}.")
     scenarios = tuple(_scenario(one, number) for number, one in enumerate(listed, 1))
     _unique(scenarios)
     return scenarios
@@ -214,27 +206,27 @@ def from_dict(content: Any) -> tuple[Scenario, ...]:
 def _scenario(one: Any, number: int) -> Scenario:
     where = f"scenario {number}"
     if not isinstance(one, dict):
-        raise InputError(f"{where} must be a table of name, note and lever, not {_kind(one)}.")
-    _known(one, ("name", "note", "lever"), where)
+        raise InputError(f"{where} must be a table of name, note and lever, not {kept.kind_of(one)}.")
+    kept.only(one, ("name", "note", "lever"), where)
     if not isinstance(one.get("name"), str):
         raise InputError(f"{where} needs a name, a text.")
     where = f"scenario {number} ({one['name']!r})"
     listed = one.get("lever", [])
     if not isinstance(listed, list):
-        raise InputError(f"{where}: lever must be a list of levers, not {_kind(listed)}.")
+        raise InputError(f"{where}: lever must be a list of levers, not {kept.kind_of(listed)}.")
     levers = tuple(_lever(each, f"{where}, lever {place}") for place, each in enumerate(listed, 1))
     return Scenario(one["name"], levers, one.get("note", ""))
 
 
 def _lever(each: Any, where: str) -> Lever:
     if not isinstance(each, dict):
-        raise InputError(f"{where} must be a table, not {_kind(each)}.")
+        raise InputError(f"{where} must be a table, not {kept.kind_of(each)}.")
     name = each.get("lever")
     if not isinstance(name, str) or name not in LEVERS:
         raise InputError(f"{where}: there is no lever {name!r}. The levers are {', '.join(LEVERS)}.")
     kind = LEVERS[name]
     values = {key: given for key, given in each.items() if key != "lever"}
-    _known(values, [one.name for one in fields(kind)], f"{where} ({name})")
+    kept.only(values, [one.name for one in fields(kind)], f"{where} ({name})")
     lacking = [one.name for one in fields(kind) if one.default is MISSING and one.name not in values]
     if lacking:
         raise InputError(f"{where} ({name}) needs {', '.join(lacking)}.")
@@ -245,24 +237,6 @@ def _lever(each: Any, where: str) -> Lever:
         return kind(**values)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-
-
-def _known(table: Mapping[str, Any], names: Sequence[str], where: str) -> None:
-    unknown = [key for key in table if key not in names]
-    if unknown:
-        raise InputError(f"{where} has {unknown[0]!r}, which is not known there. Known: {', '.join(names) or 'nothing'}.")
-
-
-def _kind(given: Any) -> str:
-    words = {dict: "a table", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
-    return words.get(type(given), "a number" if isinstance(given, int | Decimal) else "something else")
-
-
-def _ending(path: Path) -> str:
-    ending = path.suffix.lower()
-    if ending not in (".toml", ".json"):
-        raise InputError(f"Scenarios are kept in a file that ends in .toml or .json, not in {path.name!r}.")
-    return ending
 
 
 def _stated(lever: Lever, one: Any) -> bool:
@@ -278,22 +252,13 @@ def _plain(given: Any) -> Any:
 
 
 def _toml(content: Mapping[str, Any]) -> str:
-    """The content as TOML: the library of Python reads it and does not write it."""
+    """The content as TOML."""
     lines = [
         "# What-if scenarios of feecalc: what is assumed, and no patient's data.",
         f"{VERSION_KEY} = {content[VERSION_KEY]}",
     ]
     for scenario in content["scenario"]:
-        lines += ["", "[[scenario]]", *(f"{key} = {_value(scenario[key])}" for key in ("name", "note") if key in scenario)]
+        lines += ["", "[[scenario]]", *kept.toml_lines({key: given for key, given in scenario.items() if key != "lever"})]
         for lever in scenario["lever"]:
-            lines += ["", "[[scenario.lever]]", *(f"{key} = {_value(given)}" for key, given in lever.items())]
+            lines += ["", "[[scenario.lever]]", *kept.toml_lines(lever)]
     return "\n".join(lines) + "\n"
-
-
-def _value(given: Any) -> str:
-    if isinstance(given, list):
-        return f"[{', '.join(_value(one) for one in given)}]"
-    if isinstance(given, dt.date):
-        return given.isoformat()
-    # A JSON text is a TOML text, but for the one control character that JSON leaves as it is.
-    return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -9,6 +9,7 @@ changes no result.
 Nothing is guessed and no row is lost: a value that cannot be read goes to the rejects file, and its line to the output.
 
     job         a claims file from its path to the priced file
+    files       what is read: a file on disk, or in memory
     tables      files as frames: parquet here, workbooks and delimited (csv, tsv) in modules of their own
     headers     where the header of a file is, below the titles of a report
     columns     which column of a file is which of the contract
@@ -22,6 +23,7 @@ Nothing is guessed and no row is lost: a value that cannot be read goes to the r
 from feecalc.claims.cleaning import claim_key, clean, compact
 from feecalc.claims.columns import ALIASES, Columns
 from feecalc.claims.delimited import CsvTable
+from feecalc.claims.files import File, damage
 from feecalc.claims.flow import batches
 from feecalc.claims.job import BATCH, EXPLAINED_BATCH, Progress, reprice
 from feecalc.claims.survey import Runs, Survey, plan, runs_of
@@ -50,6 +52,7 @@ __all__ = [
     "Columns",
     "CsvTable",
     "ExcelTable",
+    "File",
     "ParquetTable",
     "Progress",
     "Reading",
@@ -62,6 +65,7 @@ __all__ = [
     "claim_key",
     "clean",
     "compact",
+    "damage",
     "is_day_first",
     "open_table",
     "plan",

@@ -4,11 +4,11 @@ import codecs
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from feecalc.claims.files import File
 from feecalc.claims.headers import LOOKED_AT, Finder, find_header
 from feecalc.errors import InputError
 
@@ -20,9 +20,9 @@ UNREADABLE = ("?",)  # the cells of a line that cannot be taken apart
 class CsvTable:
     """A delimited text file, every value as text, read in blocks that end where a record ends."""
 
-    def __init__(self, path: Path, find: Finder = find_header) -> None:
-        self.path = path
-        self.encoding = _encoding(path)
+    def __init__(self, file: File, find: Finder = find_header) -> None:
+        self.file = file
+        self.encoding = _encoding(file)
         self.ends_in_cr = False
         start = self._start()
         if b"\n" not in start and b"\r" in start:  # line ends of old Macintosh programs
@@ -30,7 +30,7 @@ class CsvTable:
             start = self._start()
         header = find(record.cells for record in _records(start))
         if header is None:
-            raise InputError(f"{path.name} is empty: it holds nothing but blank lines.")
+            raise InputError(f"{file.name} is empty: it holds nothing but blank lines.")
         record = next(islice(_records(start), header.place, None))
         if record.cells is UNREADABLE:
             row = header.place + 1
@@ -66,7 +66,7 @@ class CsvTable:
         """The file in UTF-8, in blocks."""
         as_it_is = self.encoding == "utf-8"
         decode = codecs.getincrementaldecoder(self.encoding)("strict").decode
-        with self.path.open("rb") as file:
+        with self.file.open() as file:
             if as_it_is and file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
                 file.seek(0)
             while raw := file.read(BLOCK):
@@ -116,19 +116,19 @@ class CsvTable:
         return False
 
     def _unreadable(self, why: str) -> InputError:
-        return InputError(f"{self.path.name} {why}. Nothing was written.")
+        return InputError(f"{self.file.name} {why}. Nothing was written.")
 
 
-def _encoding(path: Path) -> str:
+def _encoding(file: File) -> str:
     """The first of the encodings that reads the whole file. Windows-1252 is Latin-1 with letters in its unused places."""
-    with path.open("rb") as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+    with file.open() as opened:
+        if opened.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             return "utf-16"
     for encoding in ("utf-8", "windows-1252"):
         decode = codecs.getincrementaldecoder(encoding)("strict").decode
         try:
-            with path.open("rb") as file:
-                while raw := file.read(BLOCK):
+            with file.open() as opened:
+                while raw := opened.read(BLOCK):
                     decode(raw)
                 decode(b"", final=True)
         except UnicodeDecodeError:

@@ -11,9 +11,10 @@ from feecalc import export, paths
 from feecalc.api import OpenSchedule
 from feecalc.claims.cleaning import clean, compact
 from feecalc.claims.columns import Columns
+from feecalc.claims.files import damage
 from feecalc.claims.flow import WORKERS, ahead, batches
 from feecalc.claims.survey import Survey, plan, take_survey
-from feecalc.claims.tables import Table, damage, open_table
+from feecalc.claims.tables import Table, open_table
 from feecalc.claims.told import Summary, Told
 from feecalc.claims.writing import write
 from feecalc.errors import InputError

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from feecalc.claims.files import File
 from feecalc.claims.headers import LOOKED_AT, Finder, find_header
 from feecalc.errors import InputError
 
@@ -18,11 +18,11 @@ logging.getLogger("calamine").addHandler(logging.NullHandler())
 class ExcelTable:
     """The first sheet of a workbook that has the header of claims; a later one only where no other has it."""
 
-    def __init__(self, path: Path, find: Finder = find_header, what: str = "claims") -> None:
-        cells, self.notes = _sheet_of(path, find, what)
+    def __init__(self, file: File, find: Finder = find_header, what: str = "claims") -> None:
+        cells, self.notes = _sheet_of(file, find, what)
         header = find(cells.iter_rows())
         if header is None:
-            raise InputError(f"{path.name}: the first sheet is empty.")
+            raise InputError(f"{file.name}: the first sheet is empty.")
         self.notes += header.notes
         self.first_row = header.place + 2
         # A date without a time is a cell that shows none.
@@ -41,16 +41,16 @@ class ExcelTable:
         yield self.frame if columns is None else self.frame.select(columns)
 
 
-def _sheet_of(path: Path, find: Finder, what: str) -> tuple[pl.DataFrame, list[str]]:
+def _sheet_of(file: File, find: Finder, what: str) -> tuple[pl.DataFrame, list[str]]:
     """The cells of the sheet that holds the claims, and what is told of the others. Where none has their header, the first.
 
     Raises InputError where the first has no such header and several others do.
     """
-    _refuse_other_kinds(path)
-    with _readable(path):
-        sheets = _sheet_names(path)
-        cells = _cells(path, [1])[sheets[0]]
-        tops = _cells(path, list(range(2, len(sheets) + 1)), n_rows=LOOKED_AT)
+    _refuse_other_kinds(file)
+    with _readable(file):
+        sheets = _sheet_names(file)
+        cells = _cells(file, [1])[sheets[0]]
+        tops = _cells(file, list(range(2, len(sheets) + 1)), n_rows=LOOKED_AT)
     if len(sheets) == 1:
         return cells, []
     first = find(cells.iter_rows())
@@ -60,11 +60,11 @@ def _sheet_of(path: Path, find: Finder, what: str) -> tuple[pl.DataFrame, list[s
         return cells, [f"Read: the first of {len(sheets)} sheets, {sheets[0]}", *more]
     if len(claims) > 1:
         raise InputError(
-            f"{path.name}: which sheet holds the {what}? Not the first, {sheets[0]}, but the columns of {', '.join(claims)} "
+            f"{file.name}: which sheet holds the {what}? Not the first, {sheets[0]}, but the columns of {', '.join(claims)} "
             f"are those of {what}. Delete the others, or save the one that is wanted as a file of its own."
         )
-    with _readable(path):
-        cells = _cells(path, [sheets.index(claims[0]) + 1])[claims[0]]
+    with _readable(file):
+        cells = _cells(file, [sheets.index(claims[0]) + 1])[claims[0]]
     return cells, [f"Read: {claims[0]}, the only one of {len(sheets)} sheets whose columns are those of {what}"]
 
 
@@ -72,39 +72,40 @@ def _sheet_of(path: Path, find: Finder, what: str) -> tuple[pl.DataFrame, list[s
 CONTAINER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-def _refuse_other_kinds(path: Path) -> None:
+def _refuse_other_kinds(file: File) -> None:
     """Say what a file is that bears the name of a workbook and is none that can be read."""
-    content = path.read_bytes()
+    with file.open() as opened:
+        content = opened.read()
     if not content.startswith(CONTAINER):
         return
     if "EncryptedPackage".encode("utf-16-le") in content:
-        raise InputError(f"{path.name} is protected with a password. Save it without one, or as .csv.")
-    raise InputError(f"{path.name} is a workbook of the old kind, .xls, whatever its name. Save it as .xlsx or .csv.")
+        raise InputError(f"{file.name} is protected with a password. Save it without one, or as .csv.")
+    raise InputError(f"{file.name} is a workbook of the old kind, .xls, whatever its name. Save it as .xlsx or .csv.")
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(file: File) -> Iterator[None]:
     """Name the file where it cannot be read."""
     import fastexcel  # here and not above: most claims are no workbooks
 
     try:
         yield
     except (fastexcel.FastExcelError, OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path.name} cannot be read as a workbook.") from error
+        raise InputError(f"{file.name} cannot be read as a workbook.") from error
 
 
-def _sheet_names(path: Path) -> list[str]:
+def _sheet_names(file: File) -> list[str]:
     import fastexcel
 
-    return list(fastexcel.read_excel(path).sheet_names)
+    return list(fastexcel.read_excel(file.source).sheet_names)
 
 
-def _cells(path: Path, sheets: list[int], **limits: Any) -> dict[str, pl.DataFrame]:
+def _cells(file: File, sheets: list[int], **limits: Any) -> dict[str, pl.DataFrame]:
     """The cells of some sheets as text, by name; `skip_rows` keeps blank rows at the top, so that rows keep their numbers."""
     if not sheets:
         return {}
     return pl.read_excel(
-        path,
+        file.source,
         sheet_id=sheets,
         has_header=False,
         drop_empty_rows=False,

@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from feecalc.cli.options import json_option, print_json, qp_option, text_table
+from feecalc.cli.practice import SHOWN, chosen_columns, fees_of, in_rows, pairs, unread
 
 if TYPE_CHECKING:  # what it needs is imported when the command runs
-    import datetime as dt
-
     import polars as pl
 
     from feecalc.analysis.contract import Contracts
     from feecalc.analysis.contract_terms import Contract
-    from feecalc.api import OpenSchedule
-
-SHOWN = 25  # rows of a table; a file holds all of them
 
 
 @click.command("contracts")
@@ -99,15 +95,13 @@ def contracts_command(
         raise InputError("Give a place or --national, not both.")
     opened = open_schedule()
     contracts, told = _contracts(terms, fees)
-    read = read_mix(mix, chosen=_pairs(chosen, "--column", 'payer="Plan"'))
-    date, dated = _date(opened, year, on)
-    if date is None and read.rows["month"].null_count() == read.rows.height:
-        raise InputError("The file names no dates or months: say which Medicare to compare with, by --year or --date.")
+    read = read_mix(mix, chosen=chosen_columns(chosen, 'payer="Plan"'))
+    date, fees_are = fees_of(opened, read, year, on)
     basis = Basis(
         date=date, zip=zip_code, locality=locality or ("national" if national else None), state=state, setting=setting, qp=qp
     )
     found = compare(read, contracts, opened, basis, Packing(units_per_visit, codes_per_visit))
-    notes = [*filter(None, [dated]), *found.notes, *told]
+    notes = [f"Compared with Medicare {fees_are}.", *found.notes, *told]
     if out is not None:
         _write(found, out, notes)
         click.echo(f"{found.headline}\nWritten to {out}", err=True)
@@ -138,7 +132,7 @@ def _contracts(terms: Path | None, fees: tuple[str, ...]) -> tuple[list["Contrac
         raise InputError("Say what payers agreed to: --contracts FILE.toml, or --fees PAYER=FILE.xlsx.")
     contracts = list(load(terms)) if terms is not None else []
     told = []
-    for payer, file in _pairs(fees, "--fees", '"Blue Plan=fees.xlsx"').items():
+    for payer, file in pairs(fees, "--fees", '"Blue Plan=fees.xlsx"').items():
         read = read_fees(Path(file))
         told += [f"{payer}: {note}." for note in read.notes]
         place = next((number for number, one in enumerate(contracts) if folded(payer) in one.names), None)
@@ -147,43 +141,6 @@ def _contracts(terms: Path | None, fees: tuple[str, ...]) -> tuple[list["Contrac
         else:
             contracts[place] = with_fees(contracts[place], read)
     return contracts, told
-
-
-def _pairs(given: tuple[str, ...], option: str, such_as: str) -> dict[str, str]:
-    """`units=Qty` as a pair."""
-    from feecalc.errors import InputError
-
-    pairs = {}
-    for text in given:
-        name, sign, value = text.partition("=")
-        if not sign or not name.strip():
-            raise InputError(f"{option} {text!r} has no two sides: write it as {such_as}.")
-        pairs[name.strip() if option == "--fees" else name.strip().lower()] = value.strip().strip('"')
-    return pairs
-
-
-def _date(opened: "OpenSchedule", year: int | None, on: str | None) -> tuple["dt.date | None", str]:
-    """The date of the Medicare to compare with, and how it came about."""
-    import datetime as dt
-
-    from feecalc.errors import InputError, NotLoadedError
-
-    if year is not None and on is not None:
-        raise InputError("Give --year or --date, not both.")
-    if year is not None:
-        of_year = [name for name in opened.schedule.priceable() if opened.schedule.releases[name].year == year]
-        if not of_year:
-            years = sorted({opened.schedule.releases[name].year for name in opened.schedule.priceable()})
-            raise NotLoadedError(f"No release of {year} is loaded. Loaded years: {', '.join(map(str, years))}.")
-        release = opened.schedule.releases[of_year[-1]]
-        return release.effective, f"Compared with Medicare of {year}: release {release.name}, from {release.effective}."
-    if on is None:
-        return None, "Compared with Medicare of each row's own date or month."
-    try:
-        date = dt.date.fromisoformat(on.strip())
-    except ValueError:
-        raise InputError(f"Date {on!r} is not a date such as 2026-07-01.") from None
-    return date, f"Compared with Medicare as of {date}."
 
 
 # What is printed -----------------------------------------------------------------------------------------------------------
@@ -250,17 +207,14 @@ def _card(found: "Contracts", notes: list[str]) -> list[str]:
 
 def _left_open(found: "Contracts") -> list[str]:
     """What is not priced, and why, with the rows of the file."""
-    said = [
-        f"row {row:,}, column {column}: {why}" + (f" ({value!r})" if value else "")
-        for row, column, value, why in found.mix.rejects.head(SHOWN).iter_rows()
-    ]
-    if found.mix.rejects.height > SHOWN:
-        said.append(f"... and {found.mix.rejects.height - SHOWN:,} more values that cannot be read")
+    said = unread(found.mix)
     table = found.unpriced
     for one in table.head(SHOWN).iter_rows(named=True):
-        rows = ", ".join(f"{row:,}" for row in one["in_rows"][:8]) + (" ..." if len(one["in_rows"]) > 8 else "")
         code = " ".join(filter(None, (one["code"], one["modifiers"])))
-        said.append(f"{one['payer']}: {code}, {one['units']:,} units, cannot be priced: {one['sentence']} (rows {rows})")
+        said.append(
+            f"{one['payer']}: {code}, {one['units']:,} units, cannot be priced: {one['sentence']} "
+            f"(rows {in_rows(one['in_rows'])})"
+        )
     if table.height > SHOWN:
         said.append(f"... and {table.height - SHOWN:,} more that contracts do not price")
     return said

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from feecalc.cli.options import json_option, out_option, print_json, qp_option, text_table
+from feecalc.cli.practice import SHOWN, chosen_columns, fees_of, in_rows, unread
 
 if TYPE_CHECKING:  # what it needs is imported when the command runs
-    import datetime as dt
-
     from feecalc.analysis.revenue import Priced
     from feecalc.api import OpenSchedule
 
-SHOWN = 25  # rows of a table; a file holds all of them
 WORDS = {
     "units": "units",
     "fee_total": "list",
@@ -92,10 +90,9 @@ def revenue_command(
     if national and (zip_code or locality or state):
         raise InputError("Give a place or --national, not both.")
     opened = open_schedule()
-    read = read_mix(mix, chosen=_pairs(chosen))
-    date, dated = _date(opened, year, on)
-    if date is None and read.rows["month"].null_count() == read.rows.height:
-        raise InputError("The file names no dates or months: say which fees to price by, with --year or --date.")
+    read = read_mix(mix, chosen=chosen_columns(chosen, 'units="Qty"'))
+    date, fees_are = fees_of(opened, read, year, on)
+    dated = f"Fees {fees_are}." if date else ""  # what each row's own means is told with the answer
     basis = Basis(
         date=date,
         zip=zip_code,
@@ -118,43 +115,6 @@ def revenue_command(
         click.echo(f"feecalc: {line}", err=True)
     if priced.asks:
         sys.exit(1)
-
-
-def _pairs(chosen: tuple[str, ...]) -> dict[str, str]:
-    """`units=Qty` as a pair."""
-    from feecalc.errors import InputError
-
-    pairs = {}
-    for text in chosen:
-        name, sign, column = text.partition("=")
-        if not sign:
-            raise InputError(f'--column {text!r} names no column of the file: write it as units="Qty".')
-        pairs[name.strip().lower()] = column.strip().strip('"')
-    return pairs
-
-
-def _date(opened: "OpenSchedule", year: int | None, on: str | None) -> tuple["dt.date | None", str]:
-    """The date to price by, and how it came about."""
-    import datetime as dt
-
-    from feecalc.errors import InputError, NotLoadedError
-
-    if year is not None and on is not None:
-        raise InputError("Give --year or --date, not both.")
-    if year is not None:
-        of_year = [name for name in opened.schedule.priceable() if opened.schedule.releases[name].year == year]
-        if not of_year:
-            years = sorted({opened.schedule.releases[name].year for name in opened.schedule.priceable()})
-            raise NotLoadedError(f"No release of {year} is loaded. Loaded years: {', '.join(map(str, years))}.")
-        release = opened.schedule.releases[of_year[-1]]
-        return release.effective, f"Fees of {year}: release {release.name}, in force from {release.effective}."
-    if on is None:
-        return None, ""
-    try:
-        date = dt.date.fromisoformat(on.strip())
-    except ValueError:
-        raise InputError(f"Date {on!r} is not a date such as 2026-07-01.") from None
-    return date, f"All rows as of {date}."
 
 
 def _factor(text: str | None) -> tuple[int, int] | None:
@@ -200,20 +160,15 @@ def _card(priced: "Priced", by: tuple[str, ...], dated: str) -> list[str]:
 
 def _left_out(priced: "Priced", opened: "OpenSchedule") -> list[str]:
     """What is not priced, and why, with the rows of the file."""
-    said = [
-        f"row {row:,}, column {column}: {why}" + (f" ({value!r})" if value else "")
-        for row, column, value, why in priced.mix.rejects.head(SHOWN).iter_rows()
-    ]
-    if priced.mix.rejects.height > SHOWN:
-        said.append(f"... and {priced.mix.rejects.height - SHOWN:,} more values that cannot be read")
+    said = unread(priced.mix)
     table = priced.unpriced
     for one in table.head(SHOWN).iter_rows(named=True):
-        rows = ", ".join(f"{row:,}" for row in one["in_rows"][:8]) + (" ..." if len(one["in_rows"]) > 8 else "")
         near = opened.near(one["hcpcs"], opened.schedule.newest.name) if one["reason"] == "unknown_code" else []
         meant = f" Near it: {', '.join(near)}." if near else ""
         code = " ".join(filter(None, (one["hcpcs"], one["modifiers"])))
         said.append(
-            f"{code}, {one['units']:,} units, {one['outcome'].replace('_', ' ')}: {one['sentence']}{meant} (rows {rows})"
+            f"{code}, {one['units']:,} units, {one['outcome'].replace('_', ' ')}: {one['sentence']}{meant} "
+            f"(rows {in_rows(one['in_rows'])})"
         )
     if table.height > SHOWN:
         said.append(f"... and {table.height - SHOWN:,} more codes that are not priced")

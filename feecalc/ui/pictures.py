@@ -21,14 +21,15 @@ REDUCTION = "Therapy reduction"
 DOLLARS = {"format": "$,.2f"}
 
 
-def _ink() -> str:
+def ink() -> str:
     """The colour of words in a picture: 4.5:1 or better on the theme's ground, where Streamlit's own grey falls short."""
     return "#c9d1dc" if st.context.theme.type == "dark" else "#3f4a58"
 
 
-def _show(spec: dict[str, Any], alt: str, key: str) -> None:
-    ink = {"labelColor": _ink(), "titleColor": _ink()}
-    spec = {**spec, "config": {"axis": ink, "legend": ink}}
+def draw(spec: dict[str, Any], alt: str, key: str) -> None:
+    """A picture as wide as its place, in the theme's colours; `alt` says what it shows."""
+    words_of_axes = {"labelColor": ink(), "titleColor": ink()}
+    spec = {**spec, "config": {"axis": words_of_axes, "legend": words_of_axes}}
     st.vega_lite_chart(spec=spec, width="stretch", alt=alt, key=key)
 
 
@@ -78,7 +79,7 @@ def fee_parts(bars: Sequence[tuple[str, Mapping[str, Decimal], Decimal | None]],
             ],
         },
     }
-    _show(spec, alt, "picture-parts")
+    draw(spec, alt, "picture-parts")
 
 
 def waterfall(falls: Sequence[Fall], alt: str) -> None:
@@ -105,7 +106,7 @@ def waterfall(falls: Sequence[Fall], alt: str) -> None:
     axis = {"format": "$,.2f" if fine else "$,.0f", "tickCount": 4, "labelOverlap": "greedy"}
     # The words lie above their bars, not beside them: a phone has no room there.
     y = {"field": "order", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}}
-    said = {"type": "text", "align": "left", "baseline": "middle", "color": _ink(), "fontSize": 13}
+    said = {"type": "text", "align": "left", "baseline": "middle", "color": ink(), "fontSize": 13}
     spec = {
         "data": {"values": values},
         "height": {"step": 62},
@@ -142,7 +143,7 @@ def waterfall(falls: Sequence[Fall], alt: str) -> None:
             },
         ],
     }
-    _show(spec, alt, "picture-waterfall")
+    draw(spec, alt, "picture-waterfall")
 
 
 def over_time(history: pl.DataFrame, breaks: Sequence[dt.date], release: str | None, alt: str) -> None:
@@ -204,7 +205,7 @@ def over_time(history: pl.DataFrame, breaks: Sequence[dt.date], release: str | N
             },
         ],
     }
-    _show(spec, alt, "picture-history")
+    draw(spec, alt, "picture-history")
 
 
 def over_places(across: pl.DataFrame, spread: Spread, here: Place | None, alt: str) -> None:
@@ -229,7 +230,7 @@ def over_places(across: pl.DataFrame, spread: Spread, here: Place | None, alt: s
         "align": "right" if named_right else "left",
         "fontSize": 14,
         "fontWeight": "bold",
-        "color": _ink(),
+        "color": ink(),
     }
     layers: list[dict[str, Any]] = [
         {
@@ -247,4 +248,4 @@ def over_places(across: pl.DataFrame, spread: Spread, here: Place | None, alt: s
             "encoding": {"x": x, "y": {"value": 18}, "text": {"field": "label"}},
         },
     ]
-    _show({"data": {"values": values}, "height": 150, "layer": layers}, alt, "picture-places")
+    draw({"data": {"values": values}, "height": 150, "layer": layers}, alt, "picture-places")

@@ -11,7 +11,7 @@ import polars as pl
 import streamlit as st
 
 from feecalc import export
-from feecalc.analysis import contract, contracts_file
+from feecalc.analysis import contract, contracts_file, kept
 from feecalc.analysis.contract import Contracts
 from feecalc.analysis.contract_terms import Contract
 from feecalc.errors import InputError
@@ -426,9 +426,9 @@ def to_bytes(contracts: Sequence[Contract]) -> bytes:
 
 def of_bytes(name: str, content: bytes) -> tuple[Contract, ...]:
     """Contracts of an uploaded file, TOML or JSON. Raises InputError."""
+    ending = kept.ending_of(Path(name), "Contracts")
+    text = kept.decoded(content, name, ending)
     try:
-        return contracts_file.loads(content.decode("utf-8-sig"), Path(name).suffix.lower())
-    except UnicodeDecodeError:
-        raise InputError(f"{name} is no text in UTF-8, so it is no file of contracts.") from None
+        return contracts_file.loads(text, ending)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None

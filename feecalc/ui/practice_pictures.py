@@ -9,7 +9,7 @@ from typing import Any
 
 from feecalc.money import to_dollars
 from feecalc.ui import words
-from feecalc.ui.pictures import ACCENT, MUTED, _ink, _show
+from feecalc.ui.pictures import ACCENT, MUTED, draw, ink
 
 FALL, RISE = "#D55E00", "#009E73"  # as in the other pictures; signs and words tell them apart too
 WHOLE = {"format": "$,.0f", "tickCount": 4, "labelOverlap": "greedy"}
@@ -60,7 +60,7 @@ def bars(given: Sequence[Bar], alt: str, key: str, title: str = "dollars") -> No
         {"field": "text", "title": "Amount"},
         {"field": "less", "title": "Same-day reductions"},
     ]
-    said = {"type": "text", "baseline": "middle", "color": _ink(), "fontSize": 13, "yOffset": -9}
+    said = {"type": "text", "baseline": "middle", "color": ink(), "fontSize": 13, "yOffset": -9}
     layers: list[dict[str, Any]] = [
         {
             "mark": {"type": "bar", "height": 13, "yOffset": 8},
@@ -86,7 +86,7 @@ def bars(given: Sequence[Bar], alt: str, key: str, title: str = "dollars") -> No
             "encoding": {"x": x, "x2": {"field": "end"}, "tooltip": tooltip},
         }
         layers.insert(1, behind)
-    _show({"data": {"values": values}, "height": {"step": 40}, "encoding": {"y": y}, "layer": layers}, alt, key)
+    draw({"data": {"values": values}, "height": {"step": 40}, "encoding": {"y": y}, "layer": layers}, alt, key)
 
 
 def causes(steps: Sequence[tuple[str, int]], total: int, alt: str, key: str) -> None:
@@ -98,7 +98,7 @@ def causes(steps: Sequence[tuple[str, int]], total: int, alt: str, key: str) -> 
         level += cents
     values.append(_step(len(values), "All together", 0, total, "total"))
     y = {"field": "order", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}}
-    said = {"type": "text", "baseline": "middle", "color": _ink(), "fontSize": 13, "yOffset": -9}
+    said = {"type": "text", "baseline": "middle", "color": ink(), "fontSize": 13, "yOffset": -9}
     spec = {
         "data": {"values": values},
         "height": {"step": 40},
@@ -128,7 +128,7 @@ def causes(steps: Sequence[tuple[str, int]], total: int, alt: str, key: str) -> 
             },
         ],
     }
-    _show(spec, alt, key)
+    draw(spec, alt, key)
 
 
 def _step(order: int, label: str, start: int, end: int, kind: str) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def percents(given: Sequence[tuple[str, int]], alt: str, key: str) -> None:
         for order, (label, rate) in enumerate(given)
     ]
     y = {"field": "order", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}}
-    said = {"type": "text", "baseline": "middle", "color": _ink(), "fontSize": 13, "yOffset": -9}
+    said = {"type": "text", "baseline": "middle", "color": ink(), "fontSize": 13, "yOffset": -9}
     colours = {"domain": ["medicare", "below", "above"], "range": [MUTED, FALL, ACCENT]}
     axis = {"format": ".0f", "tickCount": 5}
     spec = {
@@ -171,7 +171,7 @@ def percents(given: Sequence[tuple[str, int]], alt: str, key: str) -> None:
                     "tooltip": [{"field": "label", "title": "Payer"}, {"field": "text", "title": "Of Medicare"}],
                 },
             },
-            {"mark": {"type": "rule", "strokeDash": [4, 3], "color": _ink()}, "encoding": {"x": {"datum": 100}, "y": {}}},
+            {"mark": {"type": "rule", "strokeDash": [4, 3], "color": ink()}, "encoding": {"x": {"datum": 100}, "y": {}}},
             {
                 "mark": {**said, "align": "left", "limit": {"expr": "width - 90"}},
                 "encoding": {"x": {"value": 0}, "text": {"field": "label"}},
@@ -182,7 +182,7 @@ def percents(given: Sequence[tuple[str, int]], alt: str, key: str) -> None:
             },
         ],
     }
-    _show(spec, alt, key)
+    draw(spec, alt, key)
 
 
 def heat(cells: Sequence[Mapping[str, Any]], columns: Sequence[str], rows: Sequence[str], alt: str, key: str) -> None:
@@ -235,4 +235,4 @@ def heat(cells: Sequence[Mapping[str, Any]], columns: Sequence[str], rows: Seque
             },
         ],
     }
-    _show(spec, alt, key)
+    draw(spec, alt, key)

@@ -1,6 +1,5 @@
 """What changes a practice's revenue: levers that one picks, what they come to and why, and named scenarios side by side."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
@@ -11,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 from feecalc import policy
-from feecalc.analysis import levers, scenarios
+from feecalc.analysis import kept, levers, scenarios
 from feecalc.analysis.change import LABELS, WITHHELD, WITHHELD_LABEL, Change
 from feecalc.analysis.levers import Lever
 from feecalc.analysis.scenarios import Outcome, Scenario, SideBySide
@@ -464,21 +463,17 @@ def _side_by_side(of: Loaded, base: Answer, asked_for: Asked, held: Sequence[Sce
 
 def to_bytes(held: Sequence[Scenario]) -> bytes:
     """Scenarios as the file that `scenarios.load` reads."""
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "what-ifs.toml"
-        scenarios.save(target, held)
-        return target.read_bytes()
+    return scenarios.dumps(held).encode()
 
 
 def of_bytes(name: str, content: bytes) -> tuple[Scenario, ...]:
     """Scenarios of an uploaded file. Raises InputError."""
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / f"what-ifs{Path(name).suffix}"
-        source.write_bytes(content)
-        try:
-            return scenarios.load(source)
-        except InputError as error:
-            raise InputError(str(error).replace(source.name, name)) from None
+    ending = kept.ending_of(Path(name), "Scenarios")
+    text = kept.decoded(content, name, ending)
+    try:
+        return scenarios.loads(text, ending)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
 def _opened() -> None:

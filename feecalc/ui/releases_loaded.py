@@ -14,7 +14,7 @@ from feecalc.money import FACTOR_SCALE
 from feecalc.pricing.explain import decimal
 from feecalc.schedule import Folder
 from feecalc.ui import words
-from feecalc.ui.pictures import ACCENT, MUTED, _ink, _show
+from feecalc.ui.pictures import ACCENT, MUTED, draw, ink
 
 ORIGINS = {"built-in": "built in", "yours": "your own"}
 NCCI = {"ptp": "Pairs of codes (PTP)", "mue": "Unit limits (MUE)", "addon": "Add-on codes"}
@@ -213,12 +213,12 @@ def timeline(found: Sequence[Mapping[str, Any]], alt: str, key: str) -> None:
                 "encoding": {
                     "x": {"field": "middle", "type": "quantitative"},
                     "text": {"field": "letter"},
-                    "color": {"condition": {"test": "datum.state === 'not loaded'", "value": _ink()}, "value": "#0b1018"},
+                    "color": {"condition": {"test": "datum.state === 'not loaded'", "value": ink()}, "value": "#0b1018"},
                 },
             },
         ],
     }  # fmt: skip
-    _show(spec, alt, key)
+    draw(spec, alt, key)
 
 
 def _fraction(on: dt.date, year: int | None = None) -> float:

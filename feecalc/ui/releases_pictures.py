@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from feecalc.ui.pictures import MUTED, _ink, _show
+from feecalc.ui.pictures import MUTED, draw, ink
 
 RISE, FALL = "#009E73", "#D55E00"  # as in the other pictures
 KIND = {"field": "kind", "type": "nominal", "scale": {"domain": ["rise", "fall", "same"], "range": [RISE, FALL, MUTED]}}
@@ -32,7 +32,7 @@ def movers(given: Sequence[Mover], title: str, alt: str, key: str) -> None:
         for order, one in enumerate(given)
     ]
     y = {"field": "order", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}}
-    said = {"type": "text", "baseline": "middle", "color": _ink(), "fontSize": 13, "yOffset": -9}
+    said = {"type": "text", "baseline": "middle", "color": ink(), "fontSize": 13, "yOffset": -9}
     spec = {
         "data": {"values": values},
         "height": {"step": 40},
@@ -60,7 +60,7 @@ def movers(given: Sequence[Mover], title: str, alt: str, key: str) -> None:
             },
         ],
     }
-    _show(spec, alt, key)
+    draw(spec, alt, key)
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ def distribution(bins: Sequence[Bin], what: str, alt: str, key: str) -> None:
                 },
             },
             {
-                "mark": {"type": "text", "dy": -7, "color": _ink(), "fontSize": 11},
+                "mark": {"type": "text", "dy": -7, "color": ink(), "fontSize": 11},
                 "encoding": {"x": x, "y": y, "text": {"field": "text"}},
             },
         ],
     }
-    _show(spec, alt, key)
+    draw(spec, alt, key)

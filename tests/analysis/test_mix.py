@@ -2,6 +2,8 @@
 
 import datetime as dt
 import io
+import tempfile
+from pathlib import Path
 
 import openpyxl
 import polars as pl
@@ -519,3 +521,21 @@ def test_the_samples_that_come_with_feecalc():
 def test_a_mix_is_made_by_hand_too():
     rows = read("CPT,Units", "97110,3").rows
     assert Mix(rows, {}).alike.kinds["hcpcs"].to_list() == ["97110"]
+
+
+def test_what_a_page_was_given_is_never_written_to_disk(tmp_path, monkeypatch):
+    frame = pl.DataFrame({"CPT": ["97110", "97530"], "Units": ["3", "2"], "Month": ["2025-01", "2025-02"]})
+    frame.write_csv(tmp_path / "volumes.csv")
+    frame.write_parquet(tmp_path / "volumes.parquet")
+    frame.write_excel(tmp_path / "volumes.xlsx")
+    contents = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    expected = {name: read_mix(tmp_path / name).rows for name in contents}
+
+    def refuse(*_args, **_named):
+        raise AssertionError("something was about to be written")
+
+    for maker in ("mkstemp", "mkdtemp", "TemporaryFile", "NamedTemporaryFile", "SpooledTemporaryFile"):
+        monkeypatch.setattr(tempfile, maker, refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    for name, content in contents.items():
+        assert read_mix(content, name).rows.equals(expected[name])

@@ -463,7 +463,7 @@ def test_exit_codes(clinic, tmp_path):
         (["--year", 2025, "--date", "2025-01-01"], "not both"),
         ([], "names no dates"),
         (["--national", "--zip", ALABAMA], "not both"),
-        (["--year", 2025, "--column", "Qty"], "names no column"),
+        (["--year", 2025, "--column", "Qty"], "has no two sides"),
         (["--year", 2025, "--column", "units=Volume"], "no column 'Volume'"),
         (["--year", 2025, "--factor", "32.84091"], "more decimals"),
         (["--year", 2025, "--codes-per-visit", "9"], "no more codes than units"),

@@ -542,8 +542,8 @@ HEAD = 'feecalc_scenarios = 1\n[[scenario]]\nname = "A"\n'
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name = 'A'", "This is no file of scenarios: it has no feecalc_scenarios"),
-        ("feecalc_scenarios = 2", "The file is of version 2, and this feecalc reads up to version 1"),
+        ("name = 'A'", "this is no file of scenarios: it has no feecalc_scenarios"),
+        ("feecalc_scenarios = 2", "the file is of version 2, and this feecalc reads up to version 1"),
         ("feecalc_scenarios = '1'", "must be the version of the file, a whole number, not '1'"),
         ("feecalc_scenarios = 1\npatients = []", "the file has 'patients', which is not known there. Known: feecalc_scenarios"),
         ("feecalc_scenarios = 1\nscenario = 3", "scenario must be a list of scenarios, not a number"),
@@ -573,7 +573,7 @@ def test_a_file_that_is_wrong_says_where(tmp_path: Path, text, said):
 def test_json_that_is_wrong(tmp_path: Path):
     source = tmp_path / "mine.json"
     for text, said in (
-        ("[1", "mine.json is no JSON that can be read"),
+        ("[1", "mine.json: this is no JSON that can be read"),
         ("[]", "no file of scenarios"),
         ('{"feecalc_scenarios": 1, "scenario": [{"name": "A", "lever": [{"lever": "qp", "qp": null}]}]}', "qp has no value"),
         ('{"feecalc_scenarios": 1, "scenario": [{"name": "A", "lever": [null]}]}', "lever 1 must be a table, not nothing"),

@@ -398,7 +398,7 @@ def test_what_ifs_are_kept_side_by_side_saved_and_opened():
     frame = next(f.value for f in page.dataframe if "scenario" in f.value.columns)
     assert list(frame["scenario"]) == ["As it is", "Saved"]
     checked(page.file_uploader(key="what_if_file").set_value(("bad.toml", b"nonsense", "text/plain")).run())
-    assert "bad.toml is no TOML" in said(page)
+    assert "bad.toml: this is no TOML" in said(page)
 
 
 def test_scenarios_survive_their_file():
