@@ -1,17 +1,16 @@
 """The page *Contracts*, driven as a person would, without a browser."""
 
 import json
-from pathlib import Path
 
 import polars as pl
 import pytest
+from driven import checked, click, headlines, put, said, visit
 from streamlit.testing.v1 import AppTest
 
 from feecalc.analysis.contract_terms import CarveOut, Contract, Rate
 from feecalc.errors import InputError
 from feecalc.ui import practice_contracts, practice_terms
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 PAGE = "feecalc/ui/pages/contracts.py"
 # One 99213 and ten 97110 a payer, alone on their days: amounts that a person can follow.
 VOLUMES = (
@@ -25,23 +24,7 @@ VOLUMES = (
 
 
 def visiting(**params: str) -> AppTest:
-    page = AppTest.from_file(str(APP), default_timeout=120)
-    page.switch_page(PAGE)
-    page.query_params.update(params)
-    return checked(page.run())
-
-
-def checked(page: AppTest) -> AppTest:
-    assert not page.exception, [e.message for e in page.exception]
-    return page
-
-
-def click(page: AppTest, label: str) -> AppTest:
-    return checked(next(b for b in page.button if b.label == label).click().run())
-
-
-def put(page: AppTest, kind: str, key: str, value) -> AppTest:
-    return checked(getattr(page, kind)(key=key).set_value(value).run())
+    return visit(PAGE, **params)
 
 
 def loaded(content: str = VOLUMES, **params: str) -> AppTest:
@@ -55,19 +38,6 @@ def opened_with(*contracts: Contract, page: AppTest | None = None) -> AppTest:
     page = page or loaded()
     content = practice_contracts.to_bytes(contracts)
     return checked(page.file_uploader(key="contracts_file").set_value(("mine.toml", content, "text/plain")).run())
-
-
-def plain(text: str) -> str:
-    return text.replace("\\", "").replace("\u00a0", " ")
-
-
-def headlines(page: AppTest) -> list[str]:
-    return [plain(m.value.removeprefix("#### ")) for m in page.markdown if m.value.startswith("#### ")]
-
-
-def said(page: AppTest) -> str:
-    kinds = (page.markdown, page.caption, page.warning, page.info, page.error)
-    return plain("\n".join(element.value for kind in kinds for element in kind))
 
 
 def payers(page: AppTest) -> dict[str, dict]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from driven import checked, headlines, plain, said, visit
 from streamlit.testing.v1 import AppTest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cms"))
@@ -26,21 +27,12 @@ from feecalc.cms import download
 from feecalc.cms.download import Progress
 from feecalc.ui import releases_fetch, releases_job, releases_loaded, words
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 PAGE = "feecalc/ui/pages/data.py"
 OCTOBER = "/files/zip/rvu26d-updated-09-10-2026.zip"
 
 
 def visiting(**params: str) -> AppTest:
-    page = AppTest.from_file(str(APP), default_timeout=120)
-    page.switch_page(PAGE)
-    page.query_params.update(params)
-    return checked(page.run())
-
-
-def checked(page: AppTest) -> AppTest:
-    assert not page.exception, [e.message for e in page.exception]
-    return page
+    return visit(PAGE, **params)
 
 
 def click(page: AppTest, label: str) -> AppTest:
@@ -49,19 +41,6 @@ def click(page: AppTest, label: str) -> AppTest:
 
 def button(page: AppTest, label: str):
     return next(b for b in page.button if b.label == label)
-
-
-def plain(text: str) -> str:
-    return text.replace("\\", "")
-
-
-def said(page: AppTest) -> str:
-    kinds = (page.markdown, page.caption, page.warning, page.info, page.error, page.success)
-    return plain("\n".join(element.value for kind in kinds for element in kind))
-
-
-def headlines(page: AppTest) -> list[str]:
-    return [plain(m.value.removeprefix("#### ")) for m in page.markdown if m.value.startswith("#### ")]
 
 
 def settled(page: AppTest) -> AppTest:

@@ -2,19 +2,17 @@
 
 import io
 from decimal import Decimal
-from pathlib import Path
 
 import openpyxl
 import polars as pl
 import pytest
+from driven import put, said, visit
 from streamlit.testing.v1 import AppTest
 
 from feecalc import export
 from feecalc.analysis import releases_export
 from feecalc.analysis.releases_export import ALL_PLACES, Wanted, build, rows
 from feecalc.errors import InputError, NotLoadedError
-
-APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
 def wanted(**changes) -> Wanted:
@@ -111,28 +109,7 @@ def test_a_percentage_that_is_none(text):
 
 
 def visiting(**params: str) -> AppTest:
-    page = AppTest.from_file(str(APP), default_timeout=120)
-    page.switch_page("feecalc/ui/pages/export_schedules.py")
-    page.query_params.update(params)
-    return checked(page.run())
-
-
-def checked(page: AppTest) -> AppTest:
-    assert not page.exception, [e.message for e in page.exception]
-    return page
-
-
-def put(page: AppTest, kind: str, key: str, value) -> AppTest:
-    return checked(getattr(page, kind)(key=key).set_value(value).run())
-
-
-def plain(text: str) -> str:
-    return text.replace("\\", "")
-
-
-def said(page: AppTest) -> str:
-    kinds = (page.markdown, page.caption, page.info, page.error)
-    return plain("\n".join(element.value for kind in kinds for element in kind))
+    return visit("feecalc/ui/pages/export_schedules.py", **params)
 
 
 def test_the_first_screen_has_a_preview_and_three_files(opened):

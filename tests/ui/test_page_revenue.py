@@ -3,11 +3,11 @@
 import datetime as dt
 import io
 import json
-from pathlib import Path
 
 import openpyxl
 import polars as pl
 import pytest
+from driven import checked, click, headlines, plain, put, said, visit
 from streamlit.testing.v1 import AppTest
 
 from feecalc.analysis.levers import Volume
@@ -17,7 +17,6 @@ from feecalc.analysis.scenarios import Scenario
 from feecalc.errors import InputError
 from feecalc.ui import practice, practice_sheet, practice_upload, practice_what_if, practice_workbook, words
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 PAGE = "feecalc/ui/pages/revenue.py"
 # The therapy day whose amount is known to the cent: $98.97 allowed nationally on October 15, 2025.
 VISIT = (
@@ -29,23 +28,7 @@ VISIT = (
 
 
 def visiting(**params: str) -> AppTest:
-    page = AppTest.from_file(str(APP), default_timeout=120)
-    page.switch_page(PAGE)
-    page.query_params.update(params)
-    return checked(page.run())
-
-
-def checked(page: AppTest) -> AppTest:
-    assert not page.exception, [e.message for e in page.exception]
-    return page
-
-
-def click(page: AppTest, label: str) -> AppTest:
-    return checked(next(b for b in page.button if b.label == label).click().run())
-
-
-def put(page: AppTest, kind: str, key: str, value) -> AppTest:
-    return checked(getattr(page, kind)(key=key).set_value(value).run())
+    return visit(PAGE, **params)
 
 
 def upload(page: AppTest, content: str | bytes, name: str = "volumes.csv") -> AppTest:
@@ -61,19 +44,6 @@ def priced(content: str | bytes = VISIT, name: str = "volumes.csv", **params: st
 
 def sample(name: str = "A small therapy clinic", **params: str) -> AppTest:
     return click(visiting(**params), name)
-
-
-def plain(text: str) -> str:
-    return text.replace("\\", "").replace("\u00a0", " ")
-
-
-def headlines(page: AppTest) -> list[str]:
-    return [plain(m.value.removeprefix("#### ")) for m in page.markdown if m.value.startswith("#### ")]
-
-
-def said(page: AppTest) -> str:
-    kinds = (page.markdown, page.caption, page.warning, page.info, page.error, page.code)
-    return plain("\n".join(element.value for kind in kinds for element in kind))
 
 
 def pictures(page: AppTest) -> list[tuple[dict, bytes]]:

@@ -2,11 +2,11 @@
 
 import io
 from decimal import Decimal
-from pathlib import Path
 
 import openpyxl
 import polars as pl
 import pytest
+from driven import checked, plain, put, said, visit
 from streamlit.testing.v1 import AppTest
 
 from feecalc.analysis import causes
@@ -14,8 +14,6 @@ from feecalc.analysis.releases_compare import Question, compare
 from feecalc.locality import NATIONWIDE, Place
 from feecalc.ui import releases_changes, releases_codes
 from feecalc.ui.releases_codes import Chosen
-
-APP = Path(__file__).resolve().parents[2] / "app.py"
 
 KNOWN = ["10004", "97110", "97112", "97140", "97150", "99213", "99214", "G0283"]
 
@@ -118,28 +116,7 @@ def test_one_code_against_a_quote(opened, setting, qp, after):
 
 
 def visiting(**params: str) -> AppTest:
-    page = AppTest.from_file(str(APP), default_timeout=120)
-    page.switch_page("feecalc/ui/pages/what_changed.py")
-    page.query_params.update(params)
-    return checked(page.run())
-
-
-def checked(page: AppTest) -> AppTest:
-    assert not page.exception, [e.message for e in page.exception]
-    return page
-
-
-def put(page: AppTest, kind: str, key: str, value) -> AppTest:
-    return checked(getattr(page, kind)(key=key).set_value(value).run())
-
-
-def plain(text: str) -> str:
-    return text.replace("\\", "")
-
-
-def said(page: AppTest) -> str:
-    kinds = (page.markdown, page.caption, page.warning, page.info, page.error)
-    return plain("\n".join(element.value for kind in kinds for element in kind))
+    return visit("feecalc/ui/pages/what_changed.py", **params)
 
 
 SINCE_OCTOBER = {"before": "2025D", "after": "2026C"}
