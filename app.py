@@ -19,6 +19,9 @@ st.navigation(
             st.Page(PAGES / "revenue.py", title="Revenue"),
             st.Page(PAGES / "contracts.py", title="Contracts"),
         ],
+        "Payments": [
+            st.Page(PAGES / "check_payments.py", title="Check payments"),
+        ],
         "Fee schedules": [
             st.Page(PAGES / "what_changed.py", title="What changed"),
             st.Page(PAGES / "export_schedules.py", title="Export"),

@@ -40,9 +40,9 @@ class File:
         return Path(self.name).suffix.lower()
 
     @property
-    def is_empty(self) -> bool:
-        """Whether it has no bytes."""
-        return not (self.source if isinstance(self.source, bytes) else self.source.stat().st_size)
+    def size(self) -> int:
+        """How many bytes it has."""
+        return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
 
     def open(self) -> BinaryIO:
         """Its bytes, from the first on."""

@@ -36,7 +36,7 @@ def open_table(source: Path | File, find: Finder = find_header, what: str = "cla
         raise InputError(f"{file.name} is a workbook of the old kind, .xls. Save it as .xlsx or .csv.")
     if file.ending not in kinds:
         raise InputError(f"{file.name}: a {what} file is .csv, .parquet or .xlsx.")
-    if file.is_empty:
+    if not file.size:
         raise InputError(f"{file.name} is empty: it has 0 bytes.")
     with damage(file):
         return kinds[file.ending](file)

@@ -22,6 +22,7 @@ COMMANDS = {
     "revenue": ("feecalc.cli.revenue", "Price a practice's volumes: what Medicare pays for its codes."),
     "contracts": ("feecalc.cli.contracts", "Payers' contracts against Medicare, by your own volumes."),
     "reprice": ("feecalc.cli.reprice", "Price a claims file."),
+    "check": ("feecalc.cli.check", "Check remittances: what should have been paid, and why it differs."),
     "schedule": ("feecalc.cli.schedule", "Write the fee schedule of a release."),
     "verify": ("feecalc.cli.verify", "Compare feecalc with one of CMS's own payment amount files."),
     "releases": ("feecalc.cli.listings", "List the loaded releases."),

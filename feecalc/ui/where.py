@@ -47,6 +47,11 @@ class Where:
         ]
         return {name: Field(self.key(name), default, read, write, name) for name, default, read, write in parts}
 
+    @property
+    def without_place(self) -> str:
+        """What stands where no place was named, in words."""
+        return "National, no local adjustment"
+
     # Before the boxes are drawn ----------------------------------------------------------------------------------------
 
     @property
@@ -101,7 +106,7 @@ class Where:
                 index=None,
                 format_func=labels.__getitem__,
                 key=self.key("locality"),
-                placeholder="By the ZIP code" if self.value("zip") else "National, no local adjustment",
+                placeholder="By the ZIP code" if self.value("zip") else self.without_place,
                 filter_mode="contains",
                 help=words.term("locality"),
                 on_change=self.put,

@@ -32,6 +32,7 @@ def choose(page, label: str, option: str, exact: bool = False, typed: str = "") 
     wanted = page.get_by_role("option", name=option, exact=exact)
     box.wait_for()
     for _ in range(5):
+        box.scroll_into_view_if_needed()  # a list closes where its own click has to scroll to it
         settled(page)
         box.click()
         if typed:

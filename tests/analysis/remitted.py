@@ -1,0 +1,371 @@
+"""Remittances made up for tests: claims that the public API prices, payments worked out by hand, and errors put into them.
+
+It shares no code with the modules that look for the errors.
+"""
+
+import datetime as dt
+import random
+from collections import Counter
+from decimal import ROUND_HALF_UP, Decimal
+
+import polars as pl
+
+from feecalc.analysis.remittance.frames import ADJUSTMENTS, CLAIMS, LINES
+
+HERE = "10112-00"  # Alabama
+ELSEWHERE = "05302-99"  # the rest of Missouri
+CENT = Decimal("0.01")
+
+THERAPY = ["97110", "97112", "97140", "97530", "97116", "97535"]
+VISITS = ["99202", "99203", "99204", "99212", "99213", "99214", "99215"]
+SURGERY = ["11042", "12001", "20610", "11730", "10060"]
+IMAGING = ["70551", "72148", "73721", "70450"]
+
+
+# The injector --------------------------------------------------------------------------------------------------------------
+
+
+def rounded(amount: Decimal) -> Decimal:
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def settle(
+    allowed: Decimal, *, deductible=Decimal(0), cut=False, sequestration=Decimal("0.02"), factor=Decimal(1), coinsured=True
+):
+    """Who pays what: deductible, coinsurance, MIPS, sequestration, paid."""
+    deductible = min(deductible, allowed)
+    coinsurance = rounded((allowed - deductible) * Decimal("0.2")) if coinsured else Decimal(0)
+    share = allowed - deductible - coinsurance
+    if cut:
+        share = rounded(share * Decimal("0.85"))
+    adjusted = rounded(share * factor)
+    taken = rounded(adjusted * sequestration)
+    return deductible, coinsurance, adjusted - share, taken, adjusted - taken
+
+
+# What goes wrong, and for which kinds of claims. An empty name is a right payment.
+KINDS = {
+    "": ("therapy", "visit", "surgery", "imaging"),
+    "deductible": ("therapy", "visit"),
+    "low_charge": ("visit", "therapy"),
+    "same_day_rank": ("therapy",),
+    "same_day_not_reduced": ("therapy", "imaging", "surgery"),
+    "same_day_reduced": ("single",),
+    "setting": ("visit", "surgery"),
+    "practitioner": ("visit", "surgery"),
+    "nonparticipating": ("visit", "therapy"),
+    "qp": ("visit", "therapy"),
+    "locality": ("visit", "therapy"),
+    "work_floor": ("visit", "therapy"),
+    "older_release": ("visit", "therapy"),
+    "charge_ignored": ("visit",),
+    "units": ("therapy",),
+    "assistant_cut": ("therapy",),
+    "assistant_not_cut": ("assistant",),
+    "sequestration": ("visit", "therapy", "surgery"),
+    "mips": ("visit",),
+    "mips_shown": ("visit",),
+    "coinsurance": ("visit",),
+    "denied_ncci": ("therapy",),
+    "denied_not_necessary": ("visit", "therapy", "imaging"),
+    "unexplained": ("visit", "therapy"),
+}  # fmt: skip
+NPI_OF = {"locality": "1000000004", "mips": "1000000012", "work_floor": "1000000020"}
+ALTERED = {
+    "setting": {"pos": "22"},
+    "practitioner": {"provider_type": "NP"},
+    "nonparticipating": {"participation": "nonparticipating"},
+    "qp": {"qp": True},
+    "locality": {"mac": "05302", "locality": "99"},
+}
+
+
+class Claims:
+    """Random claims with right payments, and errors in some of them: `truth` names the cause of every line by (claim, line)."""
+
+    def __init__(self, opened, count: int, seed: int = 7, right: float = 0.45, stated: bool = True) -> None:
+        self.opened, self.random, self.stated = opened, random.Random(seed), stated
+        self.known: dict[tuple[str, str], tuple[dict, dict]] = {}
+        errors = [name for name in KINDS if name]
+        self.plan = ["" if self.random.random() < right else self.random.choice(errors) for _ in range(count)]
+        self.lines = [line for number, error in enumerate(self.plan, 1) for line in self.claim(number, error)]
+        self.right = self.allowed()
+        self.wrong = {error: self.allowed(error) for error in ALTERED}
+        self.release = self.allowed("older_release")
+        self.fees = self.single_units()
+        self.sizes = Counter(line["claim"] for line in self.lines)
+        self.alone = self.without_denied()
+        self.truth: dict[tuple[int, int], str] = {}
+        self.rows: list[dict] = []
+        self.adjustments: list[dict] = []
+        by_claim: dict[int, list[int]] = {}
+        for place, line in enumerate(self.lines):
+            by_claim.setdefault(line["claim"], []).append(place)
+        for claim, places in by_claim.items():
+            self.pay(claim, places)
+
+    def claim(self, number: int, error: str) -> list[dict]:
+        pick, kind = self.random, self.random.choice(KINDS[error])
+        year = 2026 if error in ("qp", "work_floor", "older_release") else pick.choice([2025, 2026])
+        on = dt.date(year, 1, 1) + dt.timedelta(days=pick.randrange(180))
+        if kind in ("therapy", "assistant"):
+            several = error in ("same_day_rank", "denied_ncci", "same_day_not_reduced")
+            chosen = pick.sample(THERAPY, pick.randint(2 if several else 1, 4))
+            modifiers = "GP CQ" if kind == "assistant" else "GP"
+            units = [pick.randint(2 if error == "units" else 1, 3) for _ in chosen]
+        elif kind == "single":
+            chosen, units, modifiers = [pick.choice(THERAPY)], [1], "GP"
+        elif kind == "visit":
+            chosen, units, modifiers = [pick.choice(VISITS)], [1], ""
+        else:
+            chosen, modifiers = pick.sample(SURGERY if kind == "surgery" else IMAGING, 2), ""
+            units = [1, 1]
+        low = Decimal("11.25")
+        return [
+            {"claim": number, "line": place, "service_date": on, "hcpcs": code, "modifiers": modifiers, "units": count,
+             "pos": "11", "mac": "10112", "locality": "00", "error": error, "kind": kind,
+             "charge": low if error in ("low_charge", "charge_ignored") else Decimal(pick.randrange(40_000, 90_000)) / 100}
+            for place, (code, count) in enumerate(zip(chosen, units, strict=True), 1)
+        ]  # fmt: skip
+
+    def allowed(self, error: str = "") -> list[Decimal]:
+        """What the API allows for all lines, as they are or with an error's circumstances."""
+        frame = pl.DataFrame([{k: v for k, v in line.items() if k not in ("error", "kind")} for line in self.lines])
+        frame = frame.rename({"claim": "claim_id"}).with_columns(pl.col("charge").cast(pl.Decimal(18, 2)))
+        if error == "charge_ignored":
+            frame = frame.drop("charge")
+        elif error == "older_release":
+            frame = frame.with_columns(service_date=pl.lit(dt.date(2025, 12, 15)))
+        else:
+            frame = frame.with_columns(**{name: pl.lit(value) for name, value in ALTERED.get(error, {}).items()})
+        return self.opened.price_lines(frame)["allowed"].to_list()
+
+    def single_units(self) -> dict[tuple[str, dt.date], tuple[Decimal, Decimal, Decimal]]:
+        """Of every code and day: a unit alone, a later one, and a unit without the work floor."""
+        asked = sorted({(line["hcpcs"], line["service_date"]) for line in self.lines})
+        rows = [{"claim_id": n, "hcpcs": code, "service_date": on, "line": place, "mac": "10112", "locality": "00", "pos": "11"}
+                for n, (code, on) in enumerate(asked) for place in (1, 2)]  # fmt: skip
+        both = self.opened.price_lines(pl.DataFrame(rows))
+        allowed = both["allowed"].to_list()
+        found = {}
+        for n, key in enumerate(asked):
+            found[key] = (allowed[2 * n], allowed[2 * n + 1], self.unfloored(*key))
+        return found
+
+    def figures(self, release: str, code: str) -> tuple[dict, dict]:
+        """The RVUs of a code and the GPCIs of the place."""
+        if (release, code) not in self.known:
+            tables = self.opened.schedule
+            row = tables.table(release, "pprrvu").filter(pl.col("hcpcs") == code, pl.col("modifier") == "")
+            place = tables.table(release, "gpci").filter(pl.col("mac") == "10112", pl.col("locality") == "00")
+            self.known[release, code] = row.row(0, named=True), place.row(0, named=True)
+        return self.known[release, code]
+
+    def unfloored(self, code: str, on: dt.date) -> Decimal:
+        """One unit in the office with the work GPCI that CMS printed without the floor for 2026 (Alabama: 0.988)."""
+        schedule = self.opened.schedule
+        release = schedule.serving(on)[0].name
+        row, place = self.figures(release, code)
+        exact = (
+            (Decimal(row["work"]) * 988 + Decimal(row["pe_nonfacility"]) * place["pe"] + Decimal(row["mp"]) * place["mp"])
+            / 100_000
+            * Decimal("33.4009")
+        )
+        return rounded(exact)
+
+    def pay(self, claim: int, places: list[int]) -> None:
+        error = self.lines[places[0]]["error"]
+        pick = self.random
+        victim = next(place for place in places if self.lines[place]["line"] == self.victim(claim))
+        for place in places:
+            line = self.lines[place]
+            right = self.right[place]
+            allowed, units = right, line["units"]
+            settings = {}
+            full, later, unfloored = self.fees[line["hcpcs"], line["service_date"]]
+            cut = "CQ" in line["modifiers"]
+            if error == "deductible":
+                settings["deductible"] = Decimal(pick.randrange(100, 6000)) / 100
+            elif error == "same_day_rank":
+                ordered = self.by_unit(places)
+                new_first = ordered[-1]
+                allowed = later * units + (full - later if place == new_first else 0)
+            elif error == "same_day_not_reduced":
+                allowed = full * units
+            elif error == "same_day_reduced":
+                allowed = later
+            elif error in ALTERED:
+                allowed = self.wrong[error][place]
+            elif error == "older_release":
+                allowed = self.release[place]
+            elif error == "work_floor" and len(places) == 1 and units == 1:
+                allowed = unfloored
+            elif error == "charge_ignored":
+                allowed = full
+            elif error == "units" and place == victim:
+                allowed = right - later
+            elif error == "unexplained" and place == victim:
+                allowed = right - Decimal(pick.randrange(30, 900)) / 100
+            elif error == "assistant_cut":
+                cut = True
+            elif error == "assistant_not_cut":
+                cut = False
+            elif error == "sequestration":
+                settings["sequestration"] = Decimal(0)
+            elif error == "mips":
+                settings["factor"] = Decimal("1.0143")
+            elif error == "mips_shown":
+                settings["factor"] = Decimal("0.9725")
+            elif error == "coinsurance":
+                settings["coinsured"] = False
+            truth = error.removesuffix("_shown")
+            denied = error.startswith("denied") and place == victim
+            if allowed == right and error not in (
+                "assistant_cut",
+                "assistant_not_cut",
+                "sequestration",
+                "mips",
+                "mips_shown",
+                "coinsurance",
+            ):
+                truth = ""
+            if error.startswith("denied"):
+                truth = error if denied else ""
+                if not denied and len(places) > 1:
+                    allowed = self.alone[place]
+            self.truth[claim, line["line"]] = truth
+            self.write(line, place, allowed, denied, cut, settings, error, units)
+
+    def by_unit(self, places: list[int]) -> list[int]:
+        """The places of a claim's lines, the one whose first unit is paid in full first."""
+
+        def worth(place: int) -> bool:
+            line = self.lines[place]
+            full, later, _ = self.fees[line["hcpcs"], line["service_date"]]
+            return self.right[place] != later * line["units"] and full != later
+
+        return sorted(places, key=lambda place: not worth(place))
+
+    def without_denied(self) -> dict[int, Decimal]:
+        """What the lines are allowed that stand beside a denied one, by their place."""
+        kept = [
+            p
+            for p, line in enumerate(self.lines)
+            if line["error"].startswith("denied") and line["line"] != self.victim(line["claim"])
+        ]
+        frame = pl.DataFrame([{k: v for k, v in self.lines[p].items() if k not in ("error", "kind")} for p in kept])
+        frame = frame.rename({"claim": "claim_id"}).with_columns(pl.col("charge").cast(pl.Decimal(18, 2)))
+        return dict(zip(kept, self.opened.price_lines(frame)["allowed"], strict=True))
+
+    def victim(self, claim: int) -> int:
+        """The line of a claim that goes wrong, where one does."""
+        return random.Random(claim).randrange(self.sizes[claim]) + 1
+
+    def write(self, line, place, allowed, denied, cut, settings, error, units) -> None:
+        charge = line["charge"]
+        paid_units = units - 1 if error == "units" and allowed != self.right[place] else units
+        if denied:
+            reason = "236" if error == "denied_ncci" else "50"
+            self.adjust(line, ("CO", reason, charge))
+            self.row(line, Decimal(0), None if not self.stated else Decimal(0), units, units)
+            return
+        deductible, coinsurance, mips, taken, paid = settle(allowed, cut=cut, **settings)
+        shown = mips if error == "mips_shown" else Decimal(0)
+        # What no adjustment of its own shows (the assistant's cut, MIPS) rides with what is written off.
+        extra = allowed - deductible - coinsurance - (paid + taken - shown)
+        self.adjust(
+            line,
+            ("CO", "45", charge - allowed + extra),
+            ("PR", "1", deductible),
+            ("PR", "2", coinsurance),
+            ("CO", "253", taken),
+        )
+        self.adjust(line, ("CO", "144" if shown > 0 else "237", -shown))
+        self.row(line, paid, allowed if self.stated else None, paid_units, units)
+
+    def adjust(self, line, *given) -> None:
+        for group, reason, amount in given:
+            if amount:
+                self.adjustments.append(
+                    {
+                        "claim": line["claim"],
+                        "line": line["line"],
+                        "group": group,
+                        "reason": reason,
+                        "amount": int(amount * 100),
+                    }
+                )
+
+    def row(self, line, paid, allowed, units, billed) -> None:
+        self.rows.append({
+            "claim": line["claim"], "line": line["line"], "code_type": "HC", "hcpcs": line["hcpcs"],
+            "modifiers": line["modifiers"],
+            "billed_hcpcs": line["hcpcs"], "billed_modifiers": line["modifiers"], "charge": int(line["charge"] * 100),
+            "paid": int(paid * 100), "units": units * 1000, "units_billed": billed * 1000, "service_date": line["service_date"],
+            "allowed": None if allowed is None else int(allowed * 100),
+        })  # fmt: skip
+
+    @property
+    def remittance(self) -> "Frames":
+        claims = []
+        for number, error in enumerate(self.plan, 1):
+            npi = NPI_OF.get(error) or f"19000000{number % 5:02}"
+            claims.append({
+                "claim": number, "claim_id": f"C{number}", "payer": "PALMETTO GBA", "payer_id": "10112",
+                "payee_npi": "1999999992",
+                "rendering_npi": npi, "paid_date": dt.date(2026, 9, 1), "status": "1", "filing": "MB", "pos": "11",
+                "payer_claim": f"26{number:011}", "check_number": "EFT1", "file": "one.835", "reversal": False, "netted": False,
+            })  # fmt: skip
+        return Frames(table(claims, CLAIMS), table(self.rows, LINES), table(self.adjustments, ADJUSTMENTS))
+
+
+class Frames:
+    """The frames of a remittance that a check reads."""
+
+    def __init__(self, claims: pl.DataFrame, lines: pl.DataFrame, adjustments: pl.DataFrame) -> None:
+        self.claims, self.lines, self.adjustments = claims, lines, adjustments
+
+
+def table(rows: list[dict], schema: dict) -> pl.DataFrame:
+    return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
+
+
+def remittance(*claims: tuple[dict, list[dict]]) -> Frames:
+    """A remittance of claims, each with its lines: amounts in dollars as text, adjustments as "CO-45 70.00"."""
+    of_claims, lines, adjustments = [], [], []
+    usual = {"status": "1", "filing": "MB", "pos": "11", "payer": "PALMETTO GBA", "payer_id": "10112",
+             "payee_npi": "1999999992", "paid_date": dt.date(2026, 9, 1), "reversal": False, "netted": False}  # fmt: skip
+    for number, (claim, given) in enumerate(claims, 1):
+        own = {**usual, "claim": number, "claim_id": f"C{number}", "payer_claim": f"26{number:09}", **claim}
+        of_claims.append(own)
+        adjustments += [adjusted(number, None, text) for text in own.pop("adjusted", [])]
+        for place, line in enumerate(given, 1):
+            code, *modifiers = line["code"].split("-")
+            units = line.get("units", 1) * 1000
+            sent, *sent_modifiers = line.get("billed", line["code"]).split("-")
+            lines.append({
+                "claim": number, "line": place, "code_type": line.get("code_type", "HC"), "hcpcs": code,
+                "modifiers": " ".join(modifiers), "billed_hcpcs": sent, "billed_modifiers": " ".join(sent_modifiers),
+                "charge": cents(line.get("charge", "500.00")), "paid": cents(line["paid"]), "units": units,
+                "units_billed": line.get("units_billed", line.get("units", 1)) * 1000,
+                "service_date": line.get("date", dt.date(2026, 4, 10)), "allowed": cents(line.get("allowed")),
+                "pos": line.get("pos"), "remarks": line.get("remarks"),
+            })  # fmt: skip
+            adjustments += [adjusted(number, place, text) for text in line.get("adjusted", [])]
+    return Frames(table(of_claims, CLAIMS), table(lines, LINES), table(adjustments, ADJUSTMENTS))
+
+
+def adjusted(claim: int, line: int | None, text: str) -> dict:
+    code, amount = text.split()
+    group, reason = code.split("-")
+    return {"claim": claim, "line": line, "group": group, "reason": reason, "amount": cents(amount)}
+
+
+def cents(amount: str | None) -> int | None:
+    return None if amount is None else int(Decimal(amount) * 100)
+
+
+def paid_right(allowed: str, code: str, **more) -> dict:
+    """A line that is paid by the rules of 2025 and 2026 for what is allowed."""
+    _, coinsurance, _, taken, paid = settle(Decimal(allowed))
+    return {"code": code, "allowed": allowed, "paid": str(paid), "adjusted": [f"PR-2 {coinsurance}", f"CO-253 {taken}"], **more}
