@@ -9,6 +9,7 @@ from collections import Counter
 from decimal import ROUND_HALF_UP, Decimal
 
 import polars as pl
+import x12_writer as x12
 
 from feecalc.analysis.remittance.frames import ADJUSTMENTS, CLAIMS, LINES
 
@@ -324,6 +325,44 @@ class Frames:
 
     def __init__(self, claims: pl.DataFrame, lines: pl.DataFrame, adjustments: pl.DataFrame) -> None:
         self.claims, self.lines, self.adjustments = claims, lines, adjustments
+
+    def as_835(self) -> str:
+        """The same as the file that a payer sends."""
+        reasons: dict[tuple[int, int], list[x12.Adjustment]] = {}
+        for one in self.adjustments.to_dicts():
+            taken = x12.Adjustment(one["group"], one["reason"], one["amount"])
+            reasons.setdefault((one["claim"], one["line"]), []).append(taken)
+        lines: dict[int, list[x12.Line]] = {}
+        for one in self.lines.to_dicts():
+            fewer = one["units"] != one["units_billed"]
+            line = x12.Line(
+                one["hcpcs"],
+                one["charge"],
+                one["paid"],
+                tuple(one["modifiers"].split()),
+                units=str(one["units"] // 1000),
+                units_billed=str(one["units_billed"] // 1000) if fewer else "",
+                dates=(("472", one["service_date"]),),
+                adjustments=tuple(reasons.get((one["claim"], one["line"]), ())),
+                amounts=(("B6", one["allowed"]),) if one["allowed"] else (),
+            )
+            lines.setdefault(one["claim"], []).append(line)
+        claims = []
+        for one in self.claims.to_dicts():
+            held = tuple(lines[one["claim"]])
+            charge, paid = sum(line.charge for line in held), sum(line.paid for line in held)
+            named = {name: one[name] for name in ("filing", "payer_claim", "pos", "status")}
+            claims.append(x12.Claim(one["claim_id"], charge, paid, rendering=one["rendering_npi"], lines=held, **named))
+        first = self.claims.row(0, named=True)
+        payment = x12.Payment(
+            tuple(claims),
+            payer=first["payer"],
+            contractor=first["payer_id"],
+            payee_npi=first["payee_npi"],
+            check=first["check_number"],
+            date=first["paid_date"],
+        )
+        return x12.write([payment])
 
 
 def table(rows: list[dict], schema: dict) -> pl.DataFrame:

@@ -5,12 +5,15 @@ import gzip
 import io
 import random
 import zipfile
+from pathlib import Path
 
 import polars as pl
 import pytest
 import x12_writer as x12
+from remitted import Claims
 from x12_writer import Adjustment, Claim, Line, Payment, ProviderAdjustment, Signs, Writer
 
+import feecalc
 from feecalc.analysis import remittance
 from feecalc.analysis.remittance import CLAIMS, PATIENT, net, read, stream
 from feecalc.analysis.remittance.frames import FRAMES
@@ -843,6 +846,14 @@ def test_the_writer_writes_what_the_guide_wants(pyx12):
         assert valid(pyx12.params.params(), io.StringIO(text), fd_997=None, fd_html=None, fd_xmldoc=None)
         broken = text.replace("CLP*", "CLP**", 1)
         assert not valid(pyx12.params.params(), io.StringIO(broken), fd_997=None, fd_html=None, fd_xmldoc=None)
+
+
+def test_the_files_of_the_other_tests_and_the_sample_are_what_the_guide_wants(pyx12, opened):
+    sample = Path(feecalc.__file__).parent / "analysis" / "samples" / "remittance.835"
+    for text in (Claims(opened, 60).remittance.as_835(), sample.read_text(encoding="ascii")):
+        assert pyx12.x12n_document.x12n_document(
+            pyx12.params.params(), io.StringIO(text), fd_997=None, fd_html=None, fd_xmldoc=None
+        )
 
 
 def dollars(cents):

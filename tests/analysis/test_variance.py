@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from remitted import ELSEWHERE, HERE, Claims, paid_right, remittance
 
+from feecalc.analysis.remittance import read
 from feecalc.analysis.variance import EobLine, Settings, Where, check, explain_code, explain_eob
 from feecalc.analysis.variance import codes as words
 from feecalc.errors import InputError
@@ -34,9 +35,11 @@ def wrong(claims: Claims, variance) -> Counter:
 
 @pytest.fixture(scope="module")
 def injected(opened):
-    """Ten thousand claims with errors in half of them, and what the check makes of them."""
+    """Ten thousand claims with errors in half of them, written as an 835, read, and what the check makes of them."""
     claims = Claims(opened, 10_000)
-    return claims, check(claims.remittance, BIRMINGHAM, opened)
+    held = read(claims.remittance.as_835().encode(), "one.835")
+    assert held.problems.is_empty()
+    return claims, check(held, BIRMINGHAM, opened)
 
 
 # Errors put in -------------------------------------------------------------------------------------------------------------
