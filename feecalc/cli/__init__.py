@@ -24,6 +24,7 @@ COMMANDS = {
     "reprice": ("feecalc.cli.reprice", "Price a claims file."),
     "check": ("feecalc.cli.check", "Check remittances: what should have been paid, and why it differs."),
     "schedule": ("feecalc.cli.schedule", "Write the fee schedule of a release."),
+    "scale": ("feecalc.cli.scale", "Price a claims file in parts, on one machine or many."),
     "verify": ("feecalc.cli.verify", "Compare feecalc with one of CMS's own payment amount files."),
     "releases": ("feecalc.cli.listings", "List the loaded releases."),
     "localities": ("feecalc.cli.listings", "List the payment localities, or those that match a text."),

@@ -5,27 +5,13 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
-from feecalc.analysis.variance import Variance
+from feecalc.analysis.variance import Variance, codes
 from feecalc.money import to_dollars
 from feecalc.ui import asked, payments_files, practice_pictures, shell, words
 from feecalc.ui.payments import Answer, Asked, Loaded
 from feecalc.ui.payments_line import LAZY, counted, dollars, light, off
 
 BARS = 9  # of the picture; the table has them all
-# What a payer settles with a whole payment, by the codes of the remittance's segment PLB.
-SETTLED = {
-    "WO": "An earlier overpayment taken back",
-    "WU": "Money taken back, without a reason given",
-    "L6": "Interest",
-    "FB": "A balance carried from one payment to another",
-    "72": "Money that the practice had returned",
-    "CS": "A correction",
-    "IR": "Withheld for the tax authority (IRS)",
-    "LE": "A levy",
-    "J1": "Not reimbursable",
-    "50": "A late charge",
-    "L3": "A penalty",
-}
 BY = {
     "cause": "Cause",
     "payer": "Payer",
@@ -229,7 +215,8 @@ def _settled(of: Loaded) -> None:
     sums = found.group_by("reason").agg(pl.len(), pl.col("amount").sum()).sort(pl.col("amount").abs(), descending=True)
     with st.expander(words.md(f"Settled with whole payments: {_way(int(sums['amount'].sum()))}"), icon=":material/balance:"):
         st.caption("It belongs to no service line of these files, so it is in no difference. The Excel file has each of them.")
-        rows = [(f"{SETTLED.get(code, 'Other')} ({code})", f"{times:,}", _way(cents)) for code, times, cents in sums.rows()]
+        told = codes.settled()
+        rows = [(f"{told.get(code, 'Other')} ({code})", f"{times:,}", _way(cents)) for code, times, cents in sums.rows()]
         shell.table(("What", "Times", "Amount"), [tuple(map(words.md, row)) for row in rows], right=(1, 2))
 
 

@@ -12,8 +12,8 @@ import polars as pl
 import streamlit as st
 
 from feecalc.analysis.variance import EobLine, Explained, Variance, explain_eob
+from feecalc.analysis.variance.eob import adjustment
 from feecalc.errors import FeecalcError
-from feecalc.money import to_cents
 from feecalc.ui import asked, payments, payments_line, shell, words
 from feecalc.ui.payments import HERE, Asked
 from feecalc.ui.payments_line import dollars, off
@@ -34,7 +34,6 @@ EXAMPLE: list[Typed] = [
         ("97140-GP", "1", "60.00", "20.25", "15.88", "CO-45 39.75, CO-253 0.32, PR-2 4.05", ""),
     )
 ]
-ADJUSTED = re.compile(r"\s*([A-Z]{2})[\s-]*([0-9A-Z]{1,4})[\s:=]+(\$?-?[0-9.,]+)\s*")
 
 
 def section(asked_for: Asked) -> None:
@@ -183,15 +182,10 @@ def _lines(found: Explained, lines: Sequence[EobLine]) -> None:
         row = found.line(number)
         title = f"Line {number}: {payments_line.code(row)} · {_outcome(row)}"
         with st.expander(words.md(title), expanded=row["outcome"] not in ("matches",), icon=":material/receipt_long:"):
-            payments_line.show(row, found.arithmetic[number], _adjusted(lines[number - 1]))
+            adjusted = [adjustment(text, number) for text in lines[number - 1].adjusted]
+            payments_line.show(row, found.arithmetic[number], adjusted)
 
 
 def _outcome(row: Mapping[str, Any]) -> str:
     outcome = payments_line.OUTCOMES[row["outcome"]]
     return outcome if not row["difference"] else f"{off(row['difference'])}, {outcome}"
-
-
-def _adjusted(line: EobLine) -> list[tuple[str, str, int]]:
-    """The adjustments of a line as they were typed: group, reason and cents."""
-    found = [match for text in line.adjusted if (match := ADJUSTED.fullmatch(text.upper()))]
-    return [(match[1], match[2], to_cents(match[3])) for match in found]

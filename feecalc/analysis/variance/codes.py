@@ -69,6 +69,11 @@ def explain_code(code: str) -> str:
     return str(entry["sentence"]) if entry else "feecalc has no words for this code; see the code lists of the remittance."
 
 
+def settled() -> dict[str, str]:
+    """What is settled with a whole payment (segment PLB), by its code."""
+    return dict(section("settled")["words"])
+
+
 def limit_days(name: str) -> int:
     """The days of a time limit."""
     return int(section("limit")[name]["days"])

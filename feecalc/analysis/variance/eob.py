@@ -127,7 +127,7 @@ class _Typed:
             asked = Asked.parse(one.code)
             billed, paid = _cents(one.billed, number, "billed"), _cents(one.paid, number, "paid")
             allowed = None if one.allowed is None else _cents(one.allowed, number, "allowed")
-            own = [_adjustment(text, number) for text in one.adjusted]
+            own = [adjustment(text, number) for text in one.adjusted]
             if not any(group == "PR" for group, _, _ in own) and allowed:
                 percent = int(policy.load("cost_sharing")["coinsurance"]["percent"])
                 part = pl.select(half_up(pl.lit(allowed) * percent, 100)).item()
@@ -160,8 +160,8 @@ def _cents(amount: Amount, number: int, name: str) -> int:
         raise InputError(f"Line {number}, {name}: {error}.") from None
 
 
-def _adjustment(text: str, number: int) -> tuple[str, str, int]:
-    """ "CO-45 70.00" as group, reason and cents."""
+def adjustment(text: str, number: int) -> tuple[str, str, int]:
+    """ "CO-45 70.00" of a line by its number, as group, reason and cents. Raises InputError."""
     found = re.fullmatch(r"\s*(CO|PR|OA|PI|CR)[\s-]*([0-9A-Z]{1,4})[\s:=]+(\$?-?[0-9.,]+)\s*", text.upper())
     if found is None:
         raise InputError(f"Line {number}: {text!r} is no adjustment such as CO-45 70.00.")
