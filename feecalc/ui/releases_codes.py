@@ -1,32 +1,18 @@
 """Which codes a table of the fee schedule is to hold: all, therapy, a family, those of the practice, or a list of one's own."""
 
-import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import streamlit as st
 
+from feecalc.analysis.code_lists import FAMILIES, parse
 from feecalc.therapy_codes import kinds
-from feecalc.ui import practice, typed, words
+from feecalc.ui import practice, words
 from feecalc.ui.address import Field
 
 ALL, THERAPY, MINE, VOLUMES = "all", "therapy", "mine", "volumes"
 LONGEST = 1_500  # characters of a list that the link takes
 
-# Parts of the code book by their numbers, in our words.
-FAMILIES = {
-    "physical-medicine": ("Physical medicine and rehabilitation", "97010-97799"),
-    "speech-hearing": ("Speech, hearing and swallowing", "92502-92700"),
-    "office-visits": ("Office visits", "99202-99215"),
-    "visits": ("Visits and consultations, all places", "99202-99499"),
-    "surgery": ("Surgery", "10004-69990"),
-    "radiology": ("Radiology", "70010-79999"),
-    "laboratory": ("Laboratory and pathology", "80047-89398"),
-    "medicine": ("Medicine, other than visits", "90281-99199"),
-    "psychiatry": ("Psychiatry and psychology", "90785-90899 96105-96171"),
-    "manual": ("Acupuncture, osteopathic and chiropractic", "97810-97814 98925-98943"),
-    "g-codes": ("Medicare's own G codes", "G*"),
-}
 LABELS = {
     ALL: "All codes",
     THERAPY: "Therapy codes",
@@ -44,54 +30,6 @@ class Chosen:
     words: str
     told: tuple[str, ...] = ()
     problem: str = ""
-
-
-@dataclass
-class Parsed:
-    """A list of codes as read."""
-
-    codes: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-
-
-def parse(text: str, known: Collection[str]) -> Parsed:
-    """Read codes, spans (97110-97150) and beginnings (971*) that are parted by blanks, commas or lines, against known codes."""
-    read, unknown, unread, marks = Parsed(), [], [], []
-    ordered = sorted(known)
-    among = set(known)
-    joined = re.sub(r"\s*[-–—]\s*(?=[0-9A-Z]{5}\b)", "-", typed.tidy(text))
-    for token in (one for one in re.split(r"[\s,;|]+", joined) if one):
-        one = token.removesuffix(".0")  # a spreadsheet took the code for a number
-        found: list[str] = []
-        if typed.CODE.fullmatch(one):
-            found = [one] if one in among else []
-        elif span := re.fullmatch(r"([0-9A-Z]{5})-([0-9A-Z]{5})", one):
-            first, last = sorted(span.groups())
-            found = [code for code in ordered if first <= code <= last]
-        elif begins := re.fullmatch(r"([0-9A-Z]{1,4})\*", one):
-            found = [code for code in ordered if code.startswith(begins[1])]
-        elif marked := re.fullmatch(r"([0-9A-Z]{5})((?:-[0-9A-Z]{2})+)", one):
-            found = [marked[1]] if marked[1] in among else []
-            marks.append(one)
-        else:
-            unread.append(token)
-            continue
-        if not found:
-            unknown.append(one)
-        read.codes += found
-    read.codes = list(dict.fromkeys(read.codes))
-    if unread:
-        read.told.append(f"Not read as codes: {_listed(unread)}. A code has five characters, such as 97110 or G0283.")
-    if unknown:
-        read.told.append(f"Not in the fee schedule: {_listed(unknown)}.")
-    if marks:
-        read.told.append(f"The modifiers of {_listed(marks)} were left out: every row of these codes is shown.")
-    return read
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:8])
-    return f"{shown} and {len(names) - 8:,} more" if len(names) > 8 else shown
 
 
 def fields(prefix: str) -> tuple[Field, Field]:

@@ -2,12 +2,12 @@
 
 import datetime as dt
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-CODE = re.compile(r"[0-9]{4}[0-9A-Z]|[A-Z][0-9]{4}")  # CPT or HCPCS
-DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
+from feecalc.analysis.code_lists import CODE, tidy
+
+__all__ = ["CODE", "Typed", "tidy"]
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,6 @@ class Typed:
     told: str = ""
     modifiers: tuple[str, ...] = ()
     others: tuple[str, ...] = ()  # further codes that were pasted with the first
-
-
-def tidy(text: str) -> str:
-    """Plain characters for full-width and other look-alikes, single blanks, ordinary hyphens, upper case."""
-    return " ".join(unicodedata.normalize("NFKC", text).translate(DASHES).split()).upper()
 
 
 def code(text: str) -> Typed:

@@ -9,10 +9,10 @@ import pytest
 from driven import checked, plain, put, said, visit
 from streamlit.testing.v1 import AppTest
 
-from feecalc.analysis import causes
+from feecalc.analysis import causes, code_lists
 from feecalc.analysis.releases_compare import Question, compare
 from feecalc.locality import NATIONWIDE, Place
-from feecalc.ui import releases_changes, releases_codes
+from feecalc.ui import releases_changes
 from feecalc.ui.releases_codes import Chosen
 
 KNOWN = ["10004", "97110", "97112", "97140", "97150", "99213", "99214", "G0283"]
@@ -39,22 +39,22 @@ KNOWN = ["10004", "97110", "97112", "97140", "97150", "99213", "99214", "G0283"]
     ],
 )
 def test_a_list_of_codes_is_read(text, codes, told):
-    read = releases_codes.parse(text, KNOWN)
+    read = code_lists.parse(text, KNOWN)
     assert read.codes == codes
     assert " ".join(read.told).startswith(told)
     assert bool(read.told) == bool(told)
 
 
 def test_a_long_list_of_unknown_codes_is_told_in_short():
-    read = releases_codes.parse(" ".join(f"{n:05}" for n in range(1, 21)), KNOWN)
+    read = code_lists.parse(" ".join(f"{n:05}" for n in range(1, 21)), KNOWN)
     assert read.codes == []
     assert read.told[0].endswith("and 12 more.")
 
 
 def test_every_family_holds_codes(opened):
     known = opened.codes("2026C")
-    for name, (_, spans) in releases_codes.FAMILIES.items():
-        assert releases_codes.parse(spans, known).codes, name
+    for name, (_, spans) in code_lists.FAMILIES.items():
+        assert code_lists.parse(spans, known).codes, name
 
 
 # Two releases beside each other ---------------------------------------------------------------------------------------------
