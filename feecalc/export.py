@@ -24,6 +24,7 @@ XLSX_COLUMNS = 16_384
 XLSX_TEXT = 32_767  # characters of a cell
 XLSX_DIGITS = 15  # of a number that a workbook keeps whole: it knows no other numbers than binary floats
 FORMATS = {2: "#,##0.00", 3: "0.000", 4: "0.0000"}  # decimals by their places
+WIDEST, DATE_WIDTH = 80, 10  # characters of a column
 FIRST_DAY = dt.date(1900, 3, 1)  # Excel counts days from 1900 and takes that year for a leap year
 
 # What begins a formula for Excel or LibreOffice, their wide twins too, where the text is no plain number or lone sign.
@@ -228,13 +229,24 @@ def _sheet(page: Any, sheet: Sheet, formats: _Formats) -> None:
         page.autofilter(head, 0, head + max(frame.height, 1), frame.width - 1)
         # Codes are text that looks like numbers, and that is no mistake.
         page.ignore_errors({"number_stored_as_text": _area(head, 0, head + frame.height, frame.width - 1)})
-    if frame.height <= 50_000:  # measuring every cell of a whole schedule takes longer than writing it
-        page.autofit(600)
+    for place, series in enumerate(frame):
+        page.set_column(place, place, _width(series))
     page.freeze_panes(head + 1, 0)
     print_setup(page, head)
     above = [(sheet.title, formats.title)] if sheet.title else []
     for row, (text, look) in enumerate([*above, *((note, None) for note in sheet.notes)]):
         page.write_string(row, 0, text, look)
+
+
+def _width(series: pl.Series) -> int:
+    """How wide a column is, in characters: its longest value or its heading, with room for the filter's button."""
+    if series.dtype == pl.String:
+        longest = int(series.str.len_chars().max() or 0)  # type: ignore[arg-type]
+    elif series.dtype.is_integer() or series.dtype.is_decimal():
+        longest = max((len(f"{end:,}") for end in (series.min(), series.max()) if isinstance(end, int | Decimal)), default=0)
+    else:
+        longest = DATE_WIDTH
+    return min(max(longest + 1, len(series.name) + 3), WIDEST)
 
 
 def _column(page: Any, first: int, place: int, series: pl.Series, formats: _Formats) -> None:

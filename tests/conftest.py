@@ -39,13 +39,23 @@ def cms_dir() -> Path:
     return CMS_DIR
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Where several processes share the tests (xdist), a file stays in one; all that drive a browser stay in one, and begin."""
-    for item in items:
-        group = "browser" if item.path.parent.name == "browser" else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+    """The tests that drive a browser begin: they take longest."""
     items.sort(key=lambda item: item.path.parent.name != "browser")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Where several processes share the tests, a file stays in one; all that drive a browser stay in one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "browser" if "tests/browser/" in file else file
+
+    config.option.loadscopereorder = False  # files begin in their order, not those with the most tests
+    return ByFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

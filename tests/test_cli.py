@@ -139,3 +139,14 @@ def test_help_lists_every_command():
     done = run("--help")
     for name in ("price", "schedule", "verify", "releases", "localities", "import", "app"):
         assert name in done.stdout
+
+
+def test_every_command_of_the_list_is_there_and_explains_itself():
+    from click.testing import CliRunner
+
+    from feecalc.cli import COMMANDS, cli
+
+    for name in COMMANDS:
+        done = CliRunner().invoke(cli, [name, "--help"])
+        assert done.exit_code == 0, name
+        assert done.output.startswith("Usage:"), name

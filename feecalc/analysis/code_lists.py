@@ -4,9 +4,14 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from feecalc.analysis.mix import read_mix
+from feecalc.errors import InputError
 
 CODE = re.compile(r"[0-9]{4}[0-9A-Z]|[A-Z][0-9]{4}")  # CPT or HCPCS
 DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
+FEW = 6  # codes that a sentence names
 
 # Parts of the code book by their numbers, in our words.
 FAMILIES = {
@@ -70,6 +75,46 @@ def parse(text: str, known: Collection[str]) -> Parsed:
     if marks:
         read.told.append(f"The modifiers of {_listed(marks)} were left out: every row of these codes is shown.")
     return read
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The codes that are asked for; None stands for all of them. `told` says what was left out, `words` what they are."""
+
+    codes: tuple[str, ...] | None
+    words: str = "all codes"
+    told: tuple[str, ...] = ()
+
+
+def asked(known: Collection[str], written: Sequence[str] = (), file: Path | None = None) -> Asked:
+    """The codes of a command's options: written out, and listed in a file; all where there are neither.
+
+    A text file is read as a list; a table (.csv, .xlsx, .parquet) by its column of codes. Raises InputError where none of them
+    is a known code.
+    """
+    if not written and file is None:
+        return Asked(None)
+    found = parse(" ".join(written), known)
+    if file is not None:
+        listed = parse(" ".join(_in_file(file)), known)
+        found = Parsed(list(dict.fromkeys([*found.codes, *listed.codes])), [*found.told, *listed.told])
+    if not found.codes:
+        raise InputError(" ".join(["No code of the list is in the fee schedule.", *found.told]))
+    count = len(found.codes)
+    words = ", ".join(found.codes) if count <= FEW else f"{count:,} listed codes"
+    return Asked(tuple(found.codes), words, tuple(found.told))
+
+
+def _in_file(file: Path) -> list[str]:
+    """The codes of a file as it has them."""
+    text = file.suffix.lower() in ("", ".txt", ".md")
+    try:
+        if not text:
+            return list(read_mix(file).rows["hcpcs"].drop_nulls().unique(maintain_order=True))
+    except InputError:
+        if file.suffix.lower() != ".csv":  # a list of codes without a heading is a csv file too
+            raise
+    return [line.lstrip("\ufeff") for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
 
 
 def _listed(names: Sequence[str]) -> str:

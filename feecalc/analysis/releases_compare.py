@@ -10,18 +10,42 @@ from itertools import pairwise
 
 import polars as pl
 
+from feecalc import policy
 from feecalc.analysis import causes
 from feecalc.analysis.change import LABELS
 from feecalc.api import OpenSchedule
 from feecalc.locality import NATIONWIDE, Place
+from feecalc.money import FACTOR_SCALE
 from feecalc.pricing import fee, outcomes
 from feecalc.pricing import rows as pricing_rows
 
 KEY = ("hcpcs", "modifier")
 POINTS = ("work", "pe", "mp")
 INDEXES = ("g_work", "g_pe", "g_mp")
-# The policy indicators that a claim is priced by, as the rows have them; `policy/indicators.toml` says what each value means.
-INDICATORS = ("pctc", "global_days", "mult_proc", "bilateral", "assistant_surgery", "co_surgery", "team_surgery")
+# What CMS's file says of a code beside its RVUs; `policy/indicators.toml` says what each value means.
+INDICATORS = (
+    "status",
+    "not_used_for_medicare",
+    "na_nonfacility",
+    "na_facility",
+    "pctc",
+    "global_days",
+    "pre_op",
+    "intra_op",
+    "post_op",
+    "mult_proc",
+    "bilateral",
+    "assistant_surgery",
+    "co_surgery",
+    "team_surgery",
+    "endo_base",
+    "supervision",
+    "calculation_flag",
+    "imaging_family",
+    "pricing_indicator",
+)
+RVUS = ("work", "pe_nonfacility", "pe_facility", "mp", "opps_pe_nonfacility", "opps_pe_facility", "opps_mp")
+ANESTHESIA_SCALE = 100  # anesthesia factors are held in cents
 # By how many percent an amount moved: the upper ends of the bars of the picture, in tenths of a percent.
 EDGES = (-200, -100, -50, -20, -10, 0, 0, 10, 20, 50, 100, 200)
 
@@ -43,14 +67,22 @@ class Found:
     """What was found. `rows`: one row a code and modifier of either release, in their order.
 
     `kind` is new, gone, begins, ceases (its amount), up, down, same or unpaid (on both sides). Of both sides: `status_0`,
-    `work_0`, `pe_0`, `mp_0`, `paid_0` (cents, null where there is no amount) and the indicators; `change` (cents) and
-    `tenths` (of a percent) where both sides are paid; the causes, which add up to the change of the row.
+    `work_0`, `pe_0`, `mp_0` (of the setting), `paid_0` (cents, null where there is no amount); `change` (cents) and `tenths`
+    (of a percent) where both sides are paid; the causes, which add up to the change of the row.
+
+    `indicators`: one row a changed status or indicator of a code that both releases have: its key, `indicator`, `before`,
+    `after` (text). `points`: the rows of both releases with other RVUs, of both sides each of RVUS. `places`: the areas with
+    other GPCIs. `rates`: the conversion factors, and the anesthesia factors that differ: `what`, `qp`, `mac`, `locality`,
+    `name`, `state`, `before`, `after` (ten-thousandths of a dollar).
     """
 
     question: Question
     rows: pl.DataFrame
     factors: tuple[int, int]
+    indicators: pl.DataFrame
+    points: pl.DataFrame
     places: pl.DataFrame
+    rates: pl.DataFrame
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -77,22 +109,6 @@ class Found:
     def of(self, *kinds: str) -> pl.DataFrame:
         """The rows of some kinds."""
         return self.rows.filter(pl.col("kind").is_in(kinds))
-
-    def indicators(self) -> pl.DataFrame:
-        """One row a changed status or indicator of a row of both releases: its key, `indicator`, `before`, `after`."""
-        there = self.rows.filter("present_0", "present_1")
-        parts = [
-            there.filter(pl.col(f"{name}_0") != pl.col(f"{name}_1")).select(
-                *KEY, indicator=pl.lit(name), before=pl.col(f"{name}_0"), after=pl.col(f"{name}_1")
-            )
-            for name in ("status", *INDICATORS)
-        ]
-        return pl.concat(parts).sort(*KEY, "indicator")
-
-    def points(self) -> pl.DataFrame:
-        """The rows of both releases with other RVUs."""
-        differs = pl.any_horizontal(pl.col(f"{part}_0") != pl.col(f"{part}_1") for part in POINTS)
-        return self.rows.filter(pl.col("present_0") & pl.col("present_1") & differs)
 
     def movers(self, count: int, by: str) -> pl.DataFrame:
         """The rows that rose most and those that fell most, by `change` (cents) or `tenths` (of a percent)."""
@@ -134,7 +150,16 @@ def compare(opened: OpenSchedule, question: Question) -> Found:
     change = pl.when(pl.col("paid_0").is_not_null() & pl.col("paid_1").is_not_null()).then(pl.col("paid_1") - pl.col("paid_0"))
     rows = known.hstack(parts).with_columns(change=change).with_columns(kind=_kind(), tenths=_tenths())
     factors = tuple(opened.factor(opened.schedule.release(name), question.qp) for name in (question.before, question.after))
-    return Found(question, rows, (factors[0], factors[1]), _places(opened, question))
+    printed = _printed(opened, question)
+    return Found(
+        question,
+        rows,
+        (factors[0], factors[1]),
+        _indicators(printed),
+        _points(printed),
+        _places(opened, question),
+        _rates(opened, question),
+    )
 
 
 def _side(opened: OpenSchedule, question: Question, name: str, side: int) -> pl.DataFrame:
@@ -161,7 +186,7 @@ def _side(opened: OpenSchedule, question: Question, name: str, side: int) -> pl.
         .with_columns(paid=pl.when(pl.col("outcome") == "priced").then(pl.min_horizontal(f"_{setting}", f"_opps_{setting}")))
         .select(
             *KEY,
-            *(pl.col(name).cast(pl.String) for name in ("status", *INDICATORS)),
+            pl.col("status").cast(pl.String),
             "outcome",
             "paid",
             "factor",
@@ -204,6 +229,79 @@ def _tenths() -> pl.Expr:
     return pl.when(pl.col("paid_0") > 0).then(size * pl.col("change").sign())
 
 
+def _printed(opened: OpenSchedule, question: Question) -> pl.DataFrame:
+    """The rows that both releases have, as CMS prints them, beside each other; those after are named with `_1`."""
+    sides = [opened.schedule.table(name, "pprrvu") for name in (question.before, question.after)]
+    if question.codes is not None:
+        sides = [side.filter(pl.col("hcpcs").is_in(question.codes)) for side in sides]
+    return sides[0].join(sides[1], on=KEY, suffix="_1").sort(KEY)
+
+
+def _indicators(printed: pl.DataFrame) -> pl.DataFrame:
+    parts = []
+    for name in INDICATORS:
+        before, after = (printed[side].cast(pl.String).fill_null("").str.strip_chars() for side in (name, f"{name}_1"))
+        # A column that one of the releases does not print has not changed with every code.
+        if (before == "").all() or (after == "").all():
+            continue
+        values = printed.select(*KEY).with_columns(indicator=pl.lit(name), before=before, after=after)
+        parts.append(values.filter(pl.col("before") != pl.col("after")))
+    schema = dict.fromkeys((*KEY, "indicator", "before", "after"), pl.String)
+    return pl.concat(parts).sort(*KEY, "indicator") if parts else pl.DataFrame(schema=schema)
+
+
+def _points(printed: pl.DataFrame) -> pl.DataFrame:
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_1")) for name in RVUS)
+    sides = [column for name in RVUS for column in (pl.col(name).alias(f"{name}_0"), pl.col(f"{name}_1"))]
+    return printed.filter(differs).select(*KEY, *sides)
+
+
+def _rates(opened: OpenSchedule, question: Question) -> pl.DataFrame:
+    """The conversion factors of both releases, for QPs too where one has its own, and the anesthesia factors that differ."""
+    releases = [opened.schedule.release(name) for name in (question.before, question.after)]
+    rows: list[tuple[object, ...]] = [("services", False, "", "", "", "", *(release.factor for release in releases))]
+    laws = [policy.conversion_factor(release.effective) for release in releases]
+    of_qp = [None if law is None else law.qp for law in laws]
+    if any(of_qp):  # before there were two, the one factor was for them as well
+        rows.append(
+            ("services", True, "", "", "", "", *(qp or release.factor for qp, release in zip(of_qp, releases, strict=True)))
+        )
+    schema = {
+        **{"what": pl.String, "qp": pl.Boolean},
+        **dict.fromkeys(("mac", "locality", "name", "state"), pl.String),
+        **{"before": pl.Int64, "after": pl.Int64},
+    }
+    services = pl.DataFrame(rows, schema=schema, orient="row")
+    if not all(release.has("anesthesia") for release in releases):
+        return services
+    tables = [opened.schedule.table(name, "anesthesia") for name in (question.before, question.after)]
+    frames = [table.rename({"factor": f"factor_{side}", "factor_qp": f"qp_{side}"}) for side, table in enumerate(tables)]
+    named = opened.schedule.table(question.after, "gpci").select("mac", "locality", "name", "state")
+    known = _here(frames[0].join(frames[1], on=["mac", "locality"]).join(named, on=["mac", "locality"], how="left"), question)
+    scale = FACTOR_SCALE // ANESTHESIA_SCALE
+    parts = [
+        known.select(
+            pl.lit("anesthesia").alias("what"),
+            pl.lit(value=qp).alias("qp"),
+            *("mac", "locality", "name", "state"),
+            before=before.cast(pl.Int64) * scale,
+            after=after.cast(pl.Int64) * scale,
+        )
+        for qp, before, after in (
+            (False, pl.col("factor_0"), pl.col("factor_1")),
+            (True, pl.coalesce("qp_0", "factor_0"), pl.col("qp_1")),
+        )
+    ]
+    return pl.concat([services, *parts]).filter((pl.col("what") == "services") | (pl.col("before") != pl.col("after")))
+
+
+def _here(places: pl.DataFrame, question: Question) -> pl.DataFrame:
+    """The rows of the place that was asked for, of all places where none was."""
+    if question.place == NATIONWIDE:
+        return places
+    return places.filter(pl.col("mac") == question.place.mac, pl.col("locality") == question.place.locality)
+
+
 def _places(opened: OpenSchedule, question: Question) -> pl.DataFrame:
     """The area indexes of both releases beside each other where they differ; of one place, or of all where none was named."""
     frames = []
@@ -212,8 +310,6 @@ def _places(opened: OpenSchedule, question: Question) -> pl.DataFrame:
         frames.append(gpci.rename({one: f"{one}_{side}" for one in ("name", "state", "work", "pe", "mp")}))
     both = frames[0].join(frames[1], on=["mac", "locality"], how="full", coalesce=True).sort("mac", "locality")
     differs = pl.any_horizontal(pl.col(f"{part}_0").ne_missing(pl.col(f"{part}_1")) for part in POINTS)
-    found = both.filter(differs)
-    if question.place != NATIONWIDE:
-        found = found.filter(pl.col("mac") == question.place.mac, pl.col("locality") == question.place.locality)
+    found = _here(both.filter(differs), question)
     named = [pl.coalesce(f"{one}_1", f"{one}_0").alias(one) for one in ("name", "state")]
     return found.select("mac", "locality", *named, *(f"{part}_{side}" for part in POINTS for side in "01"))

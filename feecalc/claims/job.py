@@ -112,7 +112,7 @@ class _Job:
 
     def priced(self, survey: Survey, size: int, progress: Progress | None) -> Iterator[pl.DataFrame]:
         """The file's rows with the answer beside them, batch after batch."""
-        ends, scattered = plan(survey.runs, survey.rows, max(1, size))
+        ends, scattered = plan(survey.runs, survey.rows, evenly(survey.rows, size))
         survey.runs = None  # nobody needs them any more
         if survey.rows > size:  # else no two batches could ask for the rules at the same time
             self.opened.prepare(*survey.days)
@@ -186,6 +186,14 @@ class _Task(NamedTuple):
     frame: pl.DataFrame
     rows: pl.Series
     ready: pl.DataFrame
+
+
+def evenly(rows: int, size: int) -> int:
+    """A size near the one wished for, of which all workers have as many batches: none of them waits for the last of another."""
+    if rows <= size:
+        return max(1, size)
+    rounds = max(1, round(rows / (size * WORKERS)))
+    return -(-rows // (rounds * WORKERS))
 
 
 def _between(rows: pl.Series, start: int, end: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from feecalc.analysis.remittance.frames import PATIENT
 from feecalc.analysis.variance import Variance
 from feecalc.errors import FeecalcError
 from feecalc.export import Sheet
+from feecalc.notices import NOTICES
 from feecalc.ui import asked, payments_line, shell, words
 from feecalc.ui.payments import Answer, Asked, Loaded
 
@@ -137,7 +138,7 @@ def book(of: Loaded, answer: Answer, asked_for: Asked) -> bytes:
     if problems.height:
         listed = problems.select("severity", "file", "segment", "what", "to_do")
         sheets.append(Sheet("How the files were read", listed, "What was wrong with the files"))
-    return export.book_bytes(sheets, [*notes(of, answer, asked_for), ("Notice", shell.DISCLAIMER), ("Notice", shell.NOTICE)])
+    return export.book_bytes(sheets, [*notes(of, answer, asked_for), *NOTICES])
 
 
 def lines_csv(of: Loaded, answer: Answer) -> bytes:

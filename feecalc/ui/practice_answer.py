@@ -11,6 +11,7 @@ from feecalc import export
 from feecalc.analysis.revenue import Priced
 from feecalc.export import Sheet
 from feecalc.money import decimals, to_dollars
+from feecalc.notices import DISCLAIMER, NOTICE, NOTICES
 from feecalc.schedule import Release
 from feecalc.ui import asked, practice, practice_pictures, practice_sheet, practice_workbook, shell, words
 from feecalc.ui.practice import Answer, Asked, Loaded
@@ -344,9 +345,7 @@ def book(of: Loaded, answer: Answer, asked_for: Asked, codes: dict[str, str]) ->
         sheets.append(Sheet("Without an amount", unpriced.select("hcpcs", "modifiers", "outcome", "sentence", "units", listed)))
     if of.mix.rejects.height:
         sheets.append(Sheet("Could not be read", of.mix.rejects))
-    return export.book_bytes(
-        sheets, [*notes(of, answer.priced, asked_for), ("Notice", shell.DISCLAIMER), ("Notice", shell.NOTICE)]
-    )
+    return export.book_bytes(sheets, [*notes(of, answer.priced, asked_for), *NOTICES])
 
 
 def printable(of: Loaded, answer: Answer, asked_for: Asked, codes: dict[str, str]) -> bytes:
@@ -380,5 +379,5 @@ def printable(of: Loaded, answer: Answer, asked_for: Asked, codes: dict[str, str
         [text for text in told if text],
         parts,
         [*rests, *priced.notes, *ASSUMED],
-        (shell.DISCLAIMER, shell.NOTICE),
+        (DISCLAIMER, NOTICE),
     )

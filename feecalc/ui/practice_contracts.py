@@ -17,6 +17,7 @@ from feecalc.analysis.contract_terms import Contract
 from feecalc.errors import InputError
 from feecalc.export import Sheet
 from feecalc.money import to_dollars
+from feecalc.notices import DISCLAIMER, NOTICE, NOTICES
 from feecalc.ui import asked, practice, practice_answer, practice_pictures, practice_sheet, shell, words
 from feecalc.ui.practice import Answer, Asked, Loaded
 from feecalc.ui.practice_pictures import Bar
@@ -372,7 +373,7 @@ def book(of: Loaded, found: Compared, asked_for: Asked, labels: dict[str, str]) 
     if now.unpriced.height:
         rows = pl.col("in_rows").list.head(50).cast(pl.List(pl.String)).list.join(", ").alias("rows of the file")
         sheets.append(Sheet("Without an amount", now.unpriced.select("payer", "code", "modifiers", "sentence", "units", rows)))
-    tail = [("Notice", shell.DISCLAIMER), ("Notice", shell.NOTICE)]
+    tail = [*NOTICES]
     return export.book_bytes(sheets, [*notes(of, found, asked_for), *tail])
 
 
@@ -406,7 +407,7 @@ def printable(of: Loaded, found: Compared, asked_for: Asked) -> bytes:
         beside(now),
         parts,
         [*now.notes, *practice_answer.ASSUMED],
-        (shell.DISCLAIMER, shell.NOTICE),
+        (DISCLAIMER, NOTICE),
         beside=False,
     )
 

@@ -1,17 +1,14 @@
 """One code over every loaded release: what it paid in a place, and the points, factor and status behind it."""
 
 from functools import partial
-from typing import Any
 
 import polars as pl
 import streamlit as st
 
+from feecalc.analysis import code_history
 from feecalc.locality import Place
-from feecalc.money import FACTOR_SCALE
-from feecalc.pricing.explain import decimal
 from feecalc.ui import asked, pictures, releases_place, shell, typed, where, words
 
-RVU_SCALE = 100  # RVUs are held in hundredths
 EXAMPLE = "97110"
 MATCHES = 6
 
@@ -70,38 +67,15 @@ def _matches(prefix: str, text: str) -> None:
         st.warning(words.md(said), icon=":material/help:")
 
 
+# Shared between sessions and not copied: read it, do not change it.
+@st.cache_resource(max_entries=asked.KEPT, show_spinner=False)
+def _table(as_of: str, code: str, modifier: str, place: Place, setting: str, qp: bool) -> pl.DataFrame:
+    return code_history.table(asked.schedule(), code, modifier, place, setting, qp)
+
+
 def table(code: str, modifier: str, place: Place, setting: str, qp: bool) -> pl.DataFrame:
-    """One row a release, oldest first: the amount in dollars, and the figures of the code's row in that release."""
-    # A row without RVUs has no amount of its own: anesthesia is paid by base units and time.
-    nothing = (pl.col("outcome") == "priced") & (pl.col("fee") == 0)
-    told = pl.when(nothing).then(pl.lit("cannot_price")).otherwise("outcome").alias("outcome")
-    paid = asked.history(code, modifier, place, setting, qp).with_columns(
-        told, pl.when(~nothing).then("allowed").alias("allowed")
-    )
-    schedule = asked.schedule().schedule
-    rows = []
-    for name in paid["release"]:
-        row = asked.row(name, code, modifier) or {}
-        points = {part: row.get(column) for part, column in (("work", "work"), ("pe", f"pe_{setting}"), ("mp", "mp"))}
-        rows.append(
-            {
-                "release": name,
-                "status": row.get("status"),
-                **{part: None if number is None else decimal(number, RVU_SCALE) for part, number in points.items()},
-                "factor": decimal(asked.schedule().factor(schedule.release(name), qp), FACTOR_SCALE),
-            }
-        )
-    rvu = pl.Decimal(12, 2)
-    schema: dict[str, Any] = {
-        "release": pl.String,
-        "status": pl.String,
-        "work": rvu,
-        "pe": rvu,
-        "mp": rvu,
-        "factor": pl.Decimal(12, 4),
-    }
-    behind = pl.DataFrame(rows, schema=schema)
-    return paid.drop("fee").join(behind, on="release", how="left", maintain_order="left")
+    """code_history.table, kept."""
+    return _table(asked.stamp(), code, modifier, place, setting, qp)
 
 
 def _shown(code: str, modifier: str, place: Place, setting: str, qp: bool) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 import streamlit as st
 
 from feecalc import export
+from feecalc.notices import DISCLAIMER, NOTICE, NOTICES
 from feecalc.pricing.explain import Step
 from feecalc.schedule import Release
 from feecalc.ui import asked, words
@@ -18,12 +19,6 @@ from feecalc.ui import asked, words
 ICON = Path(__file__).resolve().parent / "icon.svg"
 WIDTH = 1080  # pixels; narrower windows take what they have
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-DISCLAIMER = "An estimate from public fee files. Not a coverage decision, and not a promise of payment."
-NOTICE = (
-    "Fees are worked out from the fee schedule files that the Centers for Medicare & Medicaid Services (CMS) publish; CMS has"
-    " not reviewed this page. CPT codes belong to the American Medical Association (AMA). feecalc shows its own plain words for"
-    " some codes and carries no CPT descriptions; those appear only from files that you imported under your own license."
-)
 
 
 @contextmanager
@@ -107,7 +102,7 @@ def _csv(build: Callable[[], pl.DataFrame]) -> bytes:
 
 
 def _xlsx(build: Callable[[], pl.DataFrame], notes: list[tuple[str, str]]) -> bytes:
-    return export.xlsx_bytes(build(), [*notes, ("Notice", DISCLAIMER), ("Notice", NOTICE)])
+    return export.xlsx_bytes(build(), [*notes, *NOTICES])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from feecalc import policy, thresholds
 from feecalc.edits import UnitLimit
+from feecalc.notices import DISCLAIMER, NOTICE
 from feecalc.pricing.explain import MEANING
 from feecalc.quote import Quote
 from feecalc.therapy_codes import disciplines
@@ -382,5 +383,5 @@ def printable(priced: Priced, sentence: str, told: Sequence[str], codes: dict[st
     # On paper the tables that were not checked are named; what to load is for the screen and the workbook.
     brief = [note for note in _notes(priced) if note[0] != NOT_CHECKED]
     brief += [(NOT_CHECKED, _not_checked(priced))] if priced.edits.not_checked else []
-    foot = (shell.DISCLAIMER, shell.NOTICE)
+    foot = (DISCLAIMER, NOTICE)
     return sheet.html(priced, sentence, shares(priced), codes, said, brief, foot).encode("utf-8")

@@ -1,9 +1,7 @@
 """The page *What changed*, driven as a person would, without a browser."""
 
-import io
 from decimal import Decimal
 
-import openpyxl
 import polars as pl
 import pytest
 from driven import checked, plain, put, said, visit
@@ -12,8 +10,6 @@ from streamlit.testing.v1 import AppTest
 from feecalc.analysis import causes, code_lists
 from feecalc.analysis.releases_compare import Question, compare
 from feecalc.locality import NATIONWIDE, Place
-from feecalc.ui import releases_changes
-from feecalc.ui.releases_codes import Chosen
 
 KNOWN = ["10004", "97110", "97112", "97140", "97150", "99213", "99214", "G0283"]
 
@@ -98,8 +94,8 @@ def test_a_release_beside_itself_has_no_change(opened):
     found = compare(opened, question("2026C", "2026C"))
     assert set(found.counts) == {"same", "unpaid"}
     assert found.causes == {}
-    assert found.indicators().is_empty()
-    assert found.points().is_empty()
+    assert found.indicators.is_empty()
+    assert found.points.is_empty()
     assert found.places.is_empty()
 
 
@@ -233,20 +229,3 @@ def test_a_word_in_the_code_box_offers_codes_and_nonsense_says_so():
     assert "No code matches" in said(page)
     page = put(page, "text_input", "changes_code", "00000")
     assert "No loaded release has 00000" in said(page)
-
-
-def test_the_changelog_and_the_workbook(opened):
-    asked_for = question(codes=("97110", "97140"))
-    found = compare(opened, asked_for)
-    chosen = Chosen(asked_for.codes, "2 codes")
-    tables = {name: build(found, opened.codes("2026C")) for name, build in releases_changes.TABLES.items()}
-    text = releases_changes.changelog(found, asked_for, chosen, tables).decode()
-    assert text.startswith("# Medicare fee schedule, 2025D to 2026C\n")
-    assert "| 97110 |" in text
-    assert "$32.3465 to $33.4009" in text
-    assert "sha256" in text
-    book = openpyxl.load_workbook(io.BytesIO(releases_changes.book(found, asked_for, chosen, tables)))
-    assert book.sheetnames == ["Amounts", "New and gone", "Points (RVUs)", "Status and rules", "Area indexes", "Sources"]
-    head = [cell.value for cell in book["Amounts"][3]]
-    assert head[:2] == ["code", "words"]
-    assert isinstance(book["Amounts"].cell(4, head.index("before") + 1).value, float)

@@ -13,6 +13,7 @@ from feecalc.analysis import releases_export
 from feecalc.analysis.releases_export import ALL_PLACES, AMOUNTS, LAYOUTS, ROUNDINGS, Wanted
 from feecalc.errors import FeecalcError, InputError
 from feecalc.locality import NATIONWIDE
+from feecalc.notices import NOTICES
 from feecalc.ui import address, asked, releases_codes, shell, words
 from feecalc.ui.address import Field
 from feecalc.ui.releases_codes import Chosen
@@ -269,7 +270,7 @@ def _csv(build: Callable[[], pl.DataFrame]) -> bytes:
 
 
 def _xlsx(build: Callable[[], pl.DataFrame], notes: list[tuple[str, str]]) -> bytes:
-    return export.xlsx_bytes(build(), [*notes, ("Notice", shell.DISCLAIMER), ("Notice", shell.NOTICE)])
+    return export.xlsx_bytes(build(), [*notes, *NOTICES])
 
 
 def _parquet(build: Callable[[], pl.DataFrame]) -> bytes:

@@ -115,15 +115,15 @@ def _compared(place: Place, answer: st.delta_generator.DeltaGenerator) -> None:
             return
     question = releases_changes.Question(before, after, chosen.codes, place, value("setting"), _qp())
     try:
-        found = releases_changes.ask(question)
+        told = releases_changes.ask(question, chosen.words)
     except FeecalcError as error:
         with answer:
             st.error(words.md(str(error)), icon=":material/error:")
         return
     with answer:
-        releases_changes.head(found, question, chosen)
-    releases_changes.pictures(found, question)
-    releases_changes.tables(found, question, chosen)
+        releases_changes.head(told, chosen)
+    releases_changes.pictures(told.found)
+    releases_changes.tables(told)
 
 
 with shell.frame("What changed", "Two releases of the fee schedule beside each other: codes, points, indexes and payments."):
