@@ -108,7 +108,7 @@ def test_schedule_writes_every_format(tmp_path, ending):
         rows = list(book["Table"].iter_rows(values_only=True))
         found = next(row for row in rows if row[3] == "99213")
         assert found[:8] == ("2025D", "10112", "00", "99213", None, "A", 81.86, 59.93)
-        assert any("sha256" in str(row[1]) for row in book["Sources"].iter_rows(values_only=True))
+        assert any(row[0] == "sha256" for row in book["Sources"].iter_rows(values_only=True))
 
 
 def test_schedule_for_every_locality(tmp_path):
@@ -150,3 +150,87 @@ def test_every_command_of_the_list_is_there_and_explains_itself():
         done = CliRunner().invoke(cli, [name, "--help"])
         assert done.exit_code == 0, name
         assert done.output.startswith("Usage:"), name
+
+
+# Fee schedules for other systems -------------------------------------------------------------------------------------------
+
+
+def test_a_fee_schedule_for_billing_software(tmp_path):
+    out = tmp_path / "fees.csv"
+    asked = (
+        "--release",
+        "2025D",
+        "--release",
+        "2026C",
+        "--zip",
+        "35203",
+        "--code",
+        "0*",
+        "--code",
+        "97110",
+        "--percent",
+        "120",
+    )
+    done = run("schedule", *asked, "--layout", "import-settings", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    lines = out.read_text().splitlines()
+    assert lines[0] == "CPT,Modifier,Non-Facility Fee,Facility Fee,Effective Date,End Date"
+    assert "97110,,32.20,32.20,2025-10-01,2025-12-31" in lines  # 1.2 x 26.83 = 32.196
+    assert "97110,,32.64,32.64,2026-07-01,2026-09-30" in lines  # 1.2 x 27.20; another release is in force from October
+    assert lines[1].startswith("0446T,")  # leading zeros stay
+
+
+def test_the_plainest_file_for_billing_software(tmp_path):
+    out = tmp_path / "fees.csv"
+    asked = ("--release", "2026C", "--code", "97110", "--code", "71046", "--setting", "nonfacility")
+    assert run("schedule", *asked, "--layout", "import", "--out", str(out)).returncode == 0
+    lines = out.read_text().splitlines()
+    assert lines[0] == "CPT,Modifier,Fee"
+    assert "97110,,29.06" in lines
+    assert [line.split(",")[1] for line in lines if line.startswith("71046")] == ["", "26", "TC"]
+
+
+def test_a_list_of_codes_for_several_places_and_releases(tmp_path):
+    listed, out = tmp_path / "mine.txt", tmp_path / "fees.parquet"
+    listed.write_text("97110\n97140\n00000\n")
+    places = ("--locality", "10112-00", "--locality", "01112-05")
+    done = run("schedule", "--release", "2025D", "--release", "2026C", *places, "--codes", str(listed), "--out", str(out))
+    assert done.returncode == 1
+    assert "Not in the fee schedule: 00000." in done.stderr
+    frame = pl.read_parquet(out)
+    assert frame.height == 8
+    assert frame.filter(release="2025D", mac="10112", hcpcs="97110")["nonfacility"].item() == Decimal("26.83")
+
+
+def test_a_folder_of_every_locality(tmp_path):
+    out = tmp_path / "schedules"
+    asked = ("schedule", "--release", "2025D", "--release", "2026C", "--all-localities", "--code", "97110", "--out", str(out))
+    assert run(*asked).returncode == 0
+    frame = pl.scan_parquet(out / "**" / "*.parquet", hive_partitioning=True).collect()
+    assert frame.height == 218
+    assert frame.filter(release="2025D", locality="10112-00")["nonfacility_allowed"].item() == Decimal("26.83")
+    again = run(*asked)
+    assert (again.returncode, "is there already" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--layout", "import", "--out", "x.csv"], "choose one setting"),
+        (["--layout", "import-dated", "--setting", "facility", "--all-localities", "--out", "x.csv"], "is of one place"),
+        (
+            ["--layout", "import", "--setting", "facility", "--amount", "fee", "--amount", "nonpar", "--out", "x.csv"],
+            "one amount",
+        ),
+        (["--percent", "abc", "--out", "x.csv"], "abc"),
+        (["--code", "00000", "--out", "x.csv"], "No code of the list"),
+        (["--all-localities", "--national", "--out", "x.csv"], "either --all-localities or single places"),
+        (["--layout", "places", "--out", "folder"], "layout long"),
+        (["--release", "2031A", "--out", "x.csv"], "2031A"),
+    ],
+)
+def test_a_fee_schedule_that_cannot_be_made(tmp_path, args, says):
+    done = run("schedule", *args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert list(tmp_path.iterdir()) == []

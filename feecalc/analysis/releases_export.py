@@ -4,12 +4,15 @@ The amounts are those of `OpenSchedule.fee_schedule_cents`. A percentage is take
 once, halves up.
 """
 
+import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 
+from feecalc import paths
 from feecalc.api import OpenSchedule
 from feecalc.errors import InputError
 from feecalc.locality import NATIONWIDE
@@ -39,7 +42,13 @@ LAYOUTS = {
     "places": "A column a place",
     "releases": "A column a release",
     "settings": "A row a setting",
+    "import": "For billing software: CPT, Modifier, Fee",
+    "import-dated": "For billing software: with effective and end date",
+    "import-settings": "For billing software: a fee a setting, dated",
 }
+# The layouts that billing software imports: one place, one amount, and names that it knows.
+IMPORTS = ("import", "import-dated", "import-settings")
+FEE_NAMES = {"nonfacility": "Non-Facility Fee", "facility": "Facility Fee"}
 MOST_CELLS = 20_000_000
 
 
@@ -63,6 +72,19 @@ class Wanted:
                 raise InputError(f"Choose at least one {what}.")
         if not 1 <= self.percent <= 1_000_000:
             raise InputError("The percentage must lie between 0.01 and 10,000.")
+        if self.layout in IMPORTS:
+            self._check_import()
+
+    def _check_import(self) -> None:
+        """What billing software imports has one fee a code, or one a setting, and nothing that would tell two apart."""
+        if len(self.places) > 1 or ALL_PLACES in self.places:
+            raise InputError("A file for billing software is of one place: choose one, and write a file for each.")
+        if len(self.amounts) > 1:
+            raise InputError("A file for billing software has one amount: choose one.")
+        if self.layout != "import-settings" and len(self.settings) > 1:
+            raise InputError("This layout has one fee a code: choose one setting, or the layout with a fee a setting.")
+        if self.layout == "import" and len(self.releases) > 1:
+            raise InputError("This layout has no dates: choose one release, or a layout with dates.")
 
 
 def build(opened: OpenSchedule, wanted: Wanted, first: int | None = None) -> pl.DataFrame:
@@ -75,7 +97,7 @@ def build(opened: OpenSchedule, wanted: Wanted, first: int | None = None) -> pl.
         codes = _first(opened, wanted, first)
     frames = [_one(opened, wanted, release, place, codes) for release in wanted.releases for place in wanted.places]
     long = pl.concat(frames).sort("release", "mac", "locality", "hcpcs", "modifier")
-    return _laid_out(long, wanted)
+    return _for_import(opened, long, wanted) if wanted.layout in IMPORTS else _laid_out(long, wanted)
 
 
 def rows(opened: OpenSchedule, wanted: Wanted) -> int:
@@ -145,6 +167,79 @@ def _laid_out(long: pl.DataFrame, wanted: Wanted) -> pl.DataFrame:
     if len(amounts) == 1:  # polars then names the columns by the place or the release alone
         wide = wide.rename({name: f"{amounts[0]}_{name}" for name in columns if name in wide.columns})
     return wide.sort(*index)
+
+
+def _for_import(opened: OpenSchedule, long: pl.DataFrame, wanted: Wanted) -> pl.DataFrame:
+    """The rows under the names that billing software knows; dates as text, year first, which none reads in another way."""
+    fees = [(f"{setting}_{wanted.amounts[0]}", FEE_NAMES[setting]) for setting in wanted.settings]
+    if wanted.layout != "import-settings":
+        fees = [(fees[0][0], "Fee")]
+    spans = pl.DataFrame(
+        [(name, *in_force(opened, name)) for name in wanted.releases],
+        schema={"release": pl.String, "Effective Date": pl.Date, "End Date": pl.Date},
+        orient="row",
+    )
+    dates = [] if wanted.layout == "import" else [pl.col("Effective Date", "End Date").cast(pl.String)]
+    return long.join(spans, on="release", maintain_order="left").select(
+        pl.col("hcpcs").alias("CPT"),
+        pl.col("modifier").alias("Modifier"),
+        *(dollars(pl.col(column)).alias(name) for column, name in fees),
+        *dates,
+    )
+
+
+def in_force(opened: OpenSchedule, release: str) -> tuple[dt.date, dt.date | None]:
+    """The first and the last day on which a release is in force; None where no later release is known."""
+    first = opened.schedule.release(release).effective
+    starts = opened.schedule.calendar["from_date"]
+    later = starts.filter(starts > first).min()
+    return first, later - dt.timedelta(days=1) if isinstance(later, dt.date) else None
+
+
+def write_parts(opened: OpenSchedule, wanted: Wanted | None, releases: Sequence[str], target: Path, qp: bool = False) -> int:
+    """A folder of Parquet files, one a release and locality: `release=2026C/locality=10112-00/fees.parquet`.
+
+    Without `wanted` the whole fee schedule of every locality, as OpenSchedule.fee_schedule has it. Returns the rows written.
+    Raises InputError where the folder is there already.
+    """
+    if target.exists():
+        raise InputError(f"{target} is there already. Give a new folder: nothing of it is overwritten.")
+    if not target.absolute().parent.is_dir():
+        raise InputError(f"{target.absolute().parent} is not a folder; nothing was written.")
+    written = 0
+    with paths.new_folder(target) as scratch:
+        for release in releases:
+            if wanted is None:
+                keyed = opened.fee_schedule(release, ALL_PLACES, qp).with_columns(
+                    _place=pl.concat_str("mac", "locality", separator="-")
+                )
+                drop = ["release", "mac", "locality"]
+            else:
+                keyed = build(opened, replace(wanted, releases=(release,))).with_columns(_place="locality")
+                drop = ["release", "locality"]
+            for (place,), frame in keyed.partition_by("_place", as_dict=True, maintain_order=True).items():
+                folder = scratch / f"release={release}" / f"locality={place}"
+                folder.mkdir(parents=True)
+                frame.drop("_place", *drop).write_parquet(folder / "fees.parquet")
+                written += frame.height
+    return written
+
+
+def notes(opened: OpenSchedule, wanted: Wanted, codes: str) -> list[tuple[str, str]]:
+    """What a file rests on, in words: its rows, amounts, places, percentage and rounding, factor and source files."""
+    said = [
+        ("Codes", codes),
+        ("Rows", "codes of status A, R or T with RVUs, each modifier (26, TC, 53) for itself"),
+        ("Amounts", "; ".join(AMOUNTS[name][0] for name in wanted.amounts) + "; dollars for one unit"),
+        ("Places", ", ".join(wanted.places)),
+        ("Percent of Medicare", f"{wanted.percent / 100:g}, {ROUNDINGS[wanted.rounding][0]}, rounded once"),
+        ("Conversion factor", "for Qualifying APM Participants, where there is one" if wanted.qp else "the ordinary one"),
+    ]
+    for name in wanted.releases:
+        release = opened.schedule.release(name)
+        said.append(("Release", f"{name}, in force from {release.effective}"))
+        said += [item for one in release.sources for item in (("Source file", one["file"]), ("sha256", one["sha256"]))]
+    return said
 
 
 def percent(text: str) -> int:

@@ -20,6 +20,11 @@ class Places:
     states: tuple[str, ...]
     national: bool
 
+    @property
+    def given(self) -> bool:
+        """Whether any place was named."""
+        return bool(self.zips or self.localities or self.states or self.national)
+
     def of(self, opened: "OpenSchedule", release: str) -> "tuple[Place, ...]":
         """The places in a release, each once. Raises InputError for one that is not known, or that may be several."""
         from feecalc import locality

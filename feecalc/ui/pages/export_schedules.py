@@ -29,6 +29,7 @@ HEADS: dict[str, Any] = {
     "modifier": st.column_config.TextColumn("Modifier", help=words.term("modifier")),
     "status": st.column_config.TextColumn("Status", help=words.term("status")),
     "setting": st.column_config.TextColumn("Setting", help=words.term("setting")),
+    **{name: st.column_config.TextColumn(name) for name in ("CPT", "Modifier", "Effective Date", "End Date")},
 }
 
 
@@ -223,7 +224,7 @@ def _shown(first: pl.DataFrame) -> None:
     shown = first.with_columns(pl.col("setting").replace(SETTINGS)) if "setting" in first.columns else first
     st.dataframe(shown.head(200), hide_index=True, height=320, column_config=heads, placeholder="–", key="export_preview")
     columns = f"{len(dollars)} column{'' if len(dollars) == 1 else 's'} of dollars"
-    codes = first["hcpcs"].n_unique()
+    codes = first["CPT" if "CPT" in first.columns else "hcpcs"].n_unique()
     st.caption(f"The first {codes} codes, with {columns}, as a preview; the files hold all of them.")
 
 
@@ -287,20 +288,8 @@ def file_stem(wanted: Wanted) -> str:
 
 
 def about(wanted: Wanted, chosen: Chosen, counted: int) -> list[tuple[str, str]]:
-    """What the file rests on."""
-    said = [
-        ("Holds", headline(wanted, chosen, counted)),
-        ("Rows", "codes of status A, R or T with RVUs, each modifier (26, TC, 53) for itself"),
-        ("Amounts", "; ".join(AMOUNTS[name][0] for name in wanted.amounts) + "; dollars for one unit"),
-        ("Places", ", ".join(wanted.places)),
-        ("Percent of Medicare", f"{wanted.percent / 100:g}, {ROUNDINGS[wanted.rounding][0]}, rounded once"),
-        ("Conversion factor", "for Qualifying APM Participants, where there is one" if wanted.qp else "the ordinary one"),
-    ]
-    for name in wanted.releases:
-        release = asked.schedule().schedule.release(name)
-        said.append(("Release", f"{name}, in force from {release.effective}"))
-        said += [item for one in release.sources for item in (("Source file", one["file"]), ("sha256", one["sha256"]))]
-    return said
+    """What the file holds and rests on."""
+    return [("Holds", headline(wanted, chosen, counted)), *releases_export.notes(asked.schedule(), wanted, chosen.words)]
 
 
 with shell.frame("Export", "Fee schedules to take away, for the releases, places and codes that you choose."):
