@@ -132,7 +132,9 @@ def test_what_it_means_for_volumes(opened, tmp_path):
     assert "no known amount" in " ".join(text for name, text in told.notes if name == "Volumes")
 
 
-def test_the_workbook_has_a_sheet_a_kind_and_keeps_codes_as_text(told):
+def test_the_workbook_has_a_sheet_a_kind_and_keeps_codes_as_text(opened):
+    therapy = tuple(code for code in opened.codes("2026C") if code.startswith("97"))
+    told = changes.of(opened, question(codes=therapy), (NATIONWIDE, ALABAMA), of="codes that begin with 97")
     book = openpyxl.load_workbook(io.BytesIO(told.book()))
     assert book.sheetnames == [*told.tables, "Sources"]
     sheet = book["Amounts"]

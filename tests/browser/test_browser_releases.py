@@ -81,12 +81,18 @@ def pressed(page, label: str) -> None:
     page.get_by_role("button", name=label).first.click()
 
 
-def test_a_release_is_fetched_with_its_progress_in_sight_and_serves_at_once(own_address, page, size, screenshots, browser):
-    page.goto(f"{own_address}/data")
+def test_what_is_loaded(address, page, size, screenshots):
+    page.goto(f"{address}/data")
     headline(page, "releases of the fee schedule are loaded")
     page.get_by_test_id("stVegaLiteChart").first.wait_for()
     sound(page)
     whole(page, screenshots / f"data-{size}.png")
+
+
+@pytest.mark.parametrize("size", ["desk"])  # it takes its time, and is the same on a phone
+def test_a_release_is_fetched_with_its_progress_in_sight_and_serves_at_once(own_address, page, size, screenshots, browser):
+    page.goto(f"{own_address}/data")
+    headline(page, "releases of the fee schedule are loaded")
     choose(page, "Years or releases", "2026D", typed="2026D")
     page.keyboard.press("Escape")
     pressed(page, "See what CMS has")
