@@ -1,5 +1,6 @@
 """The real app in a real browser: started as a user would start it, and asked from nowhere but this machine."""
 
+import inspect
 import os
 import shutil
 import socket
@@ -70,9 +71,11 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture(params=["desk", "phone"])
-def size(request) -> str:
-    return request.param
+def pytest_generate_tests(metafunc):
+    """What a test says of a page's looks holds at both sizes; one that does not ask for its size is run at a desk alone."""
+    if "size" in metafunc.fixturenames:
+        asks = "size" in inspect.signature(metafunc.function).parameters
+        metafunc.parametrize("size", ["desk", "phone"] if asks else ["desk"])
 
 
 @pytest.fixture

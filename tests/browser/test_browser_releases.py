@@ -89,8 +89,7 @@ def test_what_is_loaded(address, page, size, screenshots):
     whole(page, screenshots / f"data-{size}.png")
 
 
-@pytest.mark.parametrize("size", ["desk"])  # it takes its time, and is the same on a phone
-def test_a_release_is_fetched_with_its_progress_in_sight_and_serves_at_once(own_address, page, size, screenshots, browser):
+def test_a_release_is_fetched_with_its_progress_in_sight_and_serves_at_once(own_address, page, screenshots, browser):
     page.goto(f"{own_address}/data")
     headline(page, "releases of the fee schedule are loaded")
     choose(page, "Years or releases", "2026D", typed="2026D")
@@ -100,18 +99,18 @@ def test_a_release_is_fetched_with_its_progress_in_sight_and_serves_at_once(own_
     page.get_by_text("I have read the terms and accept them").click()
     page.get_by_text("were accepted on").wait_for()
     sound(page)
-    whole(page, screenshots / f"data-look-{size}.png")
+    whole(page, screenshots / "data-look.png")
     pressed(page, "Fetch 1 file")
     page.get_by_text(re.compile(r"\(5\d%\)")).wait_for()
     bars = page.get_by_test_id("stProgress")
     assert bars.count() == 2
     assert "rvu26d-updated-09-10-2026.zip: 0.1 MB of 0.2 MB" in bars.last.inner_text()
-    whole(page, screenshots / f"data-progress-{size}.png")
+    whole(page, screenshots / "data-progress.png")
     answers_meanwhile(browser, own_address)
     headline(page, "1 file now serves.")
     page.get_by_text("Release 2026D serves now").wait_for()
     sound(page)
-    whole(page, screenshots / f"data-done-{size}.png")
+    whole(page, screenshots / "data-done.png")
     pressed(page, "What changed since 2026C")
     headline(page, "From 2026C to 2026D Medicare pays more for")
     choose(page, "Codes", "Therapy codes")
