@@ -9,11 +9,13 @@ import argparse
 import json
 import os
 import platform
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -23,6 +25,8 @@ import numpy as np
 import polars as pl
 from mixed_claims import mixed_claims
 
+from feecalc.analysis.remittance import read
+from feecalc.analysis.variance import Where, check
 from feecalc.api import OpenSchedule
 from feecalc.edits import Edits
 from feecalc.importing import import_file
@@ -129,8 +133,8 @@ def imports(runs: int) -> list[Row]:
     return measured
 
 
-def processes(runs: int) -> Row:
-    price = [sys.executable, "-m", "feecalc", "price", "97110", "--zip", "35203", "--date", "2025-10-15"]
+def processes(runs: int) -> list[Row]:
+    """Commands from their start to their end, and how long `import feecalc` takes."""
     bare = [sys.executable, "-c", "import polars"]
 
     # As on any machine on which it ran before: with the bytecode that Python keeps of what it imports.
@@ -139,7 +143,79 @@ def processes(runs: int) -> Row:
     def run(command: list[str]) -> Callable[[], object]:
         return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
 
-    return paired("feecalc price as a process", "ratio <= 1.6", run(price), 'python -c "import polars"', run(bare), runs)
+    def command(*arguments: str) -> Callable[[], object]:
+        return run([sys.executable, "-m", "feecalc", *arguments])
+
+    price = command("price", "97110", "--zip", "35203", "--date", "2025-10-15")
+    with tempfile.TemporaryDirectory() as folder:
+        whole = command("schedule", "--release", "2026C", "--all-localities", "--out", f"{folder}/whole.parquet")
+        one = command("schedule", "--release", "2026C", "--locality", "10112-00", "--out", f"{folder}/one.xlsx")
+        book = command("diff", "2025D", "2026C", "--out", f"{folder}/changes.xlsx")
+        return [
+            paired("feecalc price as a process", "ratio <= 1.6", price, 'python -c "import polars"', run(bare), runs),
+            paired(
+                "import feecalc",
+                "50 ms more",
+                run([sys.executable, "-c", "import feecalc"]),
+                "python -c pass",
+                run([sys.executable, "-c", "pass"]),
+                runs,
+            ),
+            paired("feecalc diff 2025D 2026C", "2,000 ms", command("diff", "2025D", "2026C"), runs=runs),
+            paired("the same to a workbook of every change", "none", book, runs=runs),
+            paired("national schedule to parquet, as a process", "3,000 ms", whole, runs=runs),
+            paired("one locality to xlsx, as a process", "3,000 ms", one, runs=runs),
+        ]
+
+
+def app_start(runs: int) -> Row:
+    """From `feecalc app` until the first page's frame is served."""
+
+    def start() -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.headless", "true"]
+        server = subprocess.Popen([*command, "--server.port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while True:
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1):
+                        return
+                except OSError:
+                    time.sleep(0.02)
+        finally:
+            server.terminate()
+            server.wait()
+
+    return paired("the app until it answers", "3,000 ms", start, runs=runs)
+
+
+SAMPLE = ROOT / "feecalc" / "analysis" / "samples" / "remittance.835"
+
+
+def remittances(opened: OpenSchedule, runs: int) -> list[Row]:
+    """An 835 of 100,000 lines, made of the sample's claims again and again under other numbers: read, and compared."""
+    text = SAMPLE.read_text()
+    begin, end = text.index("CLP*"), text.rindex("SE*")
+    if "PLB*" in text:
+        end = text.rindex("PLB*")
+    body = text[begin:end]
+    times = -(-100_000 // body.count("SVC*"))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "large.835"
+        again = (body.replace("CLP*", f"CLP*{number}") for number in range(times))
+        file.write_text(text[:begin] + "".join(again) + text[end:])
+        held = read(file)
+        lines = held.lines.height
+        reading = paired(f"835 of {lines:,} lines read", "150 thousand a second", lambda: read(file), runs=runs)
+        whole = paired(
+            f"835 of {lines:,} lines read and compared",
+            "5,000 ms per 100,000",
+            lambda: check(read(file), Where(zip="35203"), opened),
+            runs=runs,
+        )
+    return [reading, whole]
 
 
 def calls(opened: OpenSchedule, runs: int) -> list[Row]:
@@ -277,11 +353,13 @@ def main() -> None:
     opened = OpenSchedule()
     rows = [
         national_schedule(opened, args.runs),
-        processes(args.runs),
+        *processes(args.runs),
+        app_start(args.runs),
         *imports(max(3, args.runs // 2)),
         *calls(opened, args.runs),
         *page(args.runs),
         *edits(args.runs),
+        *remittances(opened, max(3, args.runs // 2)),
         *claims_files(max(3, args.runs // 2)),
     ]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, polars {pl.__version__}"

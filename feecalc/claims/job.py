@@ -44,7 +44,7 @@ def reprice(
     rejects = target.with_name(f"{target.stem}.rejects.csv")
     _check_paths(source, target, rejects)
     table = open_table(source)
-    job = _Job(table, Columns.of(table.schema.names(), group_by), opened, explain, flat=target.suffix.lower() != ".parquet")
+    job = Job(table, Columns.of(table.schema.names(), group_by), opened, explain, flat=target.suffix.lower() != ".parquet")
     with damage(source):
         survey = take_survey(table, job.columns)
     if target.suffix.lower() == ".xlsx" and survey.rows > export.XLSX_ROWS:
@@ -84,7 +84,7 @@ def _check_paths(source: Path, target: Path, rejects: Path) -> None:
             raise InputError(f"{written} is the claims file itself. Give the output another name.")
 
 
-class _Job:
+class Job:
     """One claims file on its way through, batch after batch."""
 
     def __init__(self, table: Table, columns: Columns, opened: OpenSchedule, explain: bool, flat: bool) -> None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "schedule": ("feecalc.cli.schedule", "Write the fee schedule of a release."),
     "diff": ("feecalc.cli.diff", "Show what changed between two releases, and what made the changes."),
     "history": ("feecalc.cli.diff", "Show what a code paid in every loaded release."),
+    "scale": ("feecalc.cli.scale", "Price a claims file in parts, on one machine or many."),
     "verify": ("feecalc.cli.verify", "Compare feecalc with one of CMS's own payment amount files."),
     "releases": ("feecalc.cli.listings", "List the loaded releases."),
     "localities": ("feecalc.cli.listings", "List the payment localities, or those that match a text."),

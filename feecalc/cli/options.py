@@ -1,6 +1,7 @@
 """Options and output that several commands share."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,27 @@ def text_table(frame: pl.DataFrame) -> str:
         for line in [header, ["-" * w for w in widths], *body]
     ]
     return "\n".join(aligned)
+
+
+class LinesBar:
+    """A progress bar on stderr, only where stderr is a terminal; it begins with the first lines that are done."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        self.done = 0
+
+    def __enter__(self) -> "LinesBar":
+        return self
+
+    def tell(self, done: int, lines: int) -> None:
+        """Show how many of the lines are done."""
+        if self.bar is None:
+            if not sys.stderr.isatty():
+                return
+            self.bar = click.progressbar(length=lines, label="Pricing", file=sys.stderr)
+        self.bar.update(done - self.done)
+        self.done = done
+
+    def __exit__(self, *exc: object) -> None:
+        if self.bar is not None:
+            self.bar.render_finish()

@@ -2,9 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
+
+from feecalc.cli.options import LinesBar
 
 
 @click.command("reprice")
@@ -30,33 +31,9 @@ def reprice_command(claims: Path, out: Path, group_by: str | None, explain: bool
     from feecalc.claims import BATCH, reprice
 
     groups = [name.strip() for name in group_by.split(",") if name.strip()] if group_by else []
-    with _Bar() as bar:
+    with LinesBar() as bar:
         summary = reprice(
             claims, out, open_schedule(), group_by=groups, explain=explain, batch=batch or BATCH, progress=bar.tell
         )
     click.echo(f"{summary.text()}\nWritten to {out}", err=True)
     sys.exit(1 if summary.rejects else 0)
-
-
-class _Bar:
-    """A progress bar on stderr, only where stderr is a terminal; it begins with the first lines that are done."""
-
-    def __init__(self) -> None:
-        self.bar: Any = None
-        self.done = 0
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def tell(self, done: int, lines: int) -> None:
-        """Show how many of the lines are done."""
-        if self.bar is None:
-            if not sys.stderr.isatty():
-                return
-            self.bar = click.progressbar(length=lines, label="Pricing", file=sys.stderr)
-        self.bar.update(done - self.done)
-        self.done = done
-
-    def __exit__(self, *exc: object) -> None:
-        if self.bar is not None:
-            self.bar.render_finish()
