@@ -315,14 +315,14 @@ class OpenSchedule:
         if lines.height <= FEW_LINES:
             releases = None if serving is None else sorted(serving)
             return self._few_rules(releases, codes_of(lines), zips="zip" in lines.columns)
-        return self.rules if serving is None else self._rules_over(serving)
+        return self.rules if serving is None else self.rules_over(serving)
 
     def prepare(self, first: Any, last: Any) -> None:
         """Make ready what many lines of dates of service from `first` to `last` need, before several threads ask for it."""
-        rules = self._rules_over(self.schedule.serving_between(first, last))
+        rules = self.rules_over(self.schedule.serving_between(first, last))
         _ = rules.index, rules.eras
 
-    def _rules_over(self, releases: set[str]) -> engine.Rules:
+    def rules_over(self, releases: set[str]) -> engine.Rules:
         """The rules over whole releases: those that were asked for before, too."""
         with self._lock:
             if self._many_rules is None or not releases <= self._many_rules[0]:

@@ -14,7 +14,7 @@ priced at Medicare's rates, whoever the payer is.
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ from feecalc.money import decimals, show
 from feecalc.pricing import engine
 from feecalc.pricing.kinds import as_categories, tell_apart
 from feecalc.pricing.shares import BILATERAL, RANK, ROLE, SPLIT
-from feecalc.schedule import NATIONAL, Schedule, Tables
+from feecalc.schedule import NATIONAL, Schedule
 
 BY = {"code": "hcpcs", "provider": "provider", "payer": "payer", "site": "site", "month": "month"}
 
@@ -245,7 +245,7 @@ def price(mix: Mix, basis: Basis, opened: OpenSchedule, packing: Packing | None 
     no release has.
     """
     packing = packing or Packing()
-    worked = _worked_out(mix, basis, altered(opened.schedule, basis.factor, basis.work_floor))
+    worked = _worked_out(mix, basis, opened, altered(opened.schedule, basis.factor, basis.work_floor))
     therapy = Therapy.of(mix, worked, packing)
     rows = mix.rows.hstack(_worth(mix, worked, therapy.in_full))
     return Priced(mix, basis, packing, rows, worked, therapy)
@@ -268,14 +268,14 @@ class _Worked(NamedTuple):
     of_kind: pl.Series
 
 
-def _worked_out(mix: Mix, basis: Basis, schedule: Schedule) -> _Worked:
+def _worked_out(mix: Mix, basis: Basis, opened: OpenSchedule, schedule: Schedule) -> _Worked:
     """Price the kinds and the visits of a mix, all at once."""
     alike = mix.alike
     lines = _lines(alike.kinds, basis, schedule)
     same = tell_apart(as_categories(lines))
     base, of_kind = same.one_of_each(lines), numbered(same.of_line, lines.height)
-    tables = _tables(schedule, base)
-    keys = tables.rows.filter(pl.col("mult_proc") == "5", pl.col("modifier") == "").select(
+    rules = _rules(opened, schedule, base)
+    keys = rules.tables.rows.filter(pl.col("mult_proc") == "5", pl.col("modifier") == "").select(
         "hcpcs", "release", key="pe_nonfacility"
     )
     therapy = base.select(pl.col("hcpcs").is_in(keys["hcpcs"].unique().implode()).arg_true())["hcpcs"]
@@ -283,7 +283,7 @@ def _worked_out(mix: Mix, basis: Basis, schedule: Schedule) -> _Worked:
     pairs = base[therapy].with_columns(claim_id=pl.int_range(pl.len(), dtype=pl.Int64))
     of_visit = pl.col("day").cast(pl.Int64) + pairs.height
     visits = lines[alike.visits["kind"]].with_columns(alike.visits.select("units", claim_id=of_visit))
-    found = _read(engine.work_out(pl.concat([base, pairs, pairs, visits]), engine.Rules(tables), every_column=False))
+    found = _read(engine.work_out(pl.concat([base, pairs, pairs, visits]), rules, every_column=False))
     alone, behind = found.head(base.height), found.slice(base.height + pairs.height, pairs.height)
     behind = behind.hstack([therapy.alias("kind"), base["hcpcs"][therapy]])
     behind = behind.join(keys, on=["hcpcs", "release"], how="left", maintain_order="left").filter(
@@ -351,17 +351,14 @@ def _placed(lines: pl.DataFrame, basis: Basis, schedule: Schedule) -> pl.DataFra
     return placed.with_columns(zip=none)
 
 
-def _tables(schedule: Schedule, lines: pl.DataFrame) -> Tables:
-    """What the engine reads, for the codes, dates and ZIPs of the lines alone."""
-    first, last = lines["service_date"].min(), lines["service_date"].max()
-    whole = schedule.tables(sorted(schedule.serving_between(first, last)))
-    codes = lines["hcpcs"].unique()
-    asked = whole.rows.filter(pl.col("hcpcs").is_in(codes.implode()))
-    bases = asked["endo_base"].unique().filter(asked["endo_base"].unique() != "")
-    if bases.len():
-        asked = whole.rows.filter(pl.col("hcpcs").is_in(pl.concat([codes, bases]).implode()))
+def _rules(opened: OpenSchedule, schedule: Schedule, lines: pl.DataFrame) -> engine.Rules:
+    """The rules for the dates and ZIPs of the lines; the rows are those of the opened schedule, whatever is altered beside."""
+    serving = schedule.serving_between(lines["service_date"].min(), lines["service_date"].max())
+    known = opened.rules_over(serving)
     zips = lines["zip"].drop_nulls().str.slice(0, 5).unique()
-    return Tables(whole.days, asked, whole.gpci, whole.zips.filter(pl.col("zip").is_in(zips.implode())))
+    around = schedule.tables(serving, codes=())
+    asked = around.zips.filter(pl.col("zip").is_in(zips.implode()))
+    return engine.Rules(replace(around, rows=known.tables.rows, zips=asked), like=known)
 
 
 def _read(worked: pl.DataFrame) -> pl.DataFrame:

@@ -37,15 +37,21 @@ class _Altered(Schedule):
     @cached_property
     def calendar(self) -> pl.DataFrame:
         """The calendar of releases, with the altered factors."""
-        spans = self._base.calendar
+        return self._with_factors(self._base.calendar).set_sorted("from_date")
+
+    def _with_factors(self, spans: pl.DataFrame) -> pl.DataFrame:
         if self._factor is None:
             return spans
         served = pl.col("release").is_not_null()
-        factors = {
-            name: pl.when(served).then(pl.lit(number, dtype=pl.Int64))
+        return spans.with_columns(
+            pl.when(served).then(pl.lit(number, dtype=pl.Int64)).alias(name)
             for name, number in zip(("factor", "factor_qp"), self._factor, strict=True)
-        }
-        return spans.with_columns(**factors).set_sorted("from_date")
+        )
+
+    @cached_property
+    def days(self) -> pl.DataFrame:
+        """The calendar day by day, with the altered factors."""
+        return self._with_factors(self._base.days)
 
     def table(self, release: str, table: str) -> pl.DataFrame:
         """A whole table of a release: the other schedule's own, but for the GPCIs where the floor is off."""
@@ -75,6 +81,9 @@ class _Altered(Schedule):
     @cached_property
     def _all_rows(self) -> pl.DataFrame:
         return self._base._all_rows
+
+    def _gpci(self, name: str) -> pl.DataFrame:
+        return self._base._gpci(name) if self._work_floor else super()._gpci(name)
 
     def _zips(self) -> pl.DataFrame:
         return self._base._zips()

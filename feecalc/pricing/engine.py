@@ -38,10 +38,14 @@ MANY_DAYS = 100_000  # up to so many, their spans are looked up day by day
 
 
 class Rules:
-    """The tables of some releases with what the rules need to know of them: prepare once, price many frames."""
+    """The tables of some releases with what the rules need to know of them: prepare once, price many frames.
 
-    def __init__(self, tables: Tables) -> None:
+    `like`: rules over the same rows of the fee schedule, by other days or places; the rows are not prepared again.
+    """
+
+    def __init__(self, tables: Tables, like: "Rules | None" = None) -> None:
         self.tables = tables
+        self._like = like
 
     @cached_property
     def facts(self) -> pl.DataFrame:
@@ -51,7 +55,7 @@ class Rules:
     @cached_property
     def index(self) -> rows.Index:
         """The same, found by release, code and modifier."""
-        return rows.Index(self.facts)
+        return self._like.index if self._like else rows.Index(self.facts)
 
     @cached_property
     def kinds(self) -> Memory:

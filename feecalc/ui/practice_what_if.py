@@ -323,9 +323,13 @@ def _outcome(
             },
         )
         shell.downloads(f"{practice_answer.file_name(asked_for)}-causes", build, notes, "what-if-causes")
-        by = partial(practice_answer.in_units, changed.by("code").rename({"change": "change of allowed"}))
         st.caption("By code, with every cause:")
-        shell.downloads(f"{practice_answer.file_name(asked_for)}-change-by-code", by, notes, "what-if-codes")
+        name = f"{practice_answer.file_name(asked_for)}-change-by-code"
+        shell.downloads(name, partial(_by_code, changed), notes, "what-if-codes")
+
+
+def _by_code(changed: Change) -> pl.DataFrame:
+    return practice_answer.in_units(changed.by("code").rename({"change": "change of allowed"}))
 
 
 def _causes(changed: Change, of_what: str) -> None:
