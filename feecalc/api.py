@@ -119,13 +119,14 @@ class Asked:
 
     @classmethod
     def parse(cls, text: str) -> "Asked":
-        """Read "97110", "97110x2", "97110-GP-CQ" or "97110-GPx2". Raises InputError for anything else."""
+        """Read "97110", "97110x2", "97110-GP-CQ", "97110-GPx2" or "97110x2-GP". Raises InputError for anything else."""
+        units = "(?:[X×*](-?[0-9]+))?"
         found = re.fullmatch(
-            r"([0-9A-Z]{1,5}|[0-9A-WYZ]{6,})((?:-[0-9A-Z]{2})*)(?:[X×*](-?[0-9]+))?", re.sub(r"\s", "", text.upper())
+            rf"([0-9A-Z]{{1,5}}|[0-9A-WYZ]{{6,}}){units}((?:-[0-9A-Z]{{2}})*){units}", re.sub(r"\s", "", text.upper())
         )
-        if found is None:
+        if found is None or (found[2] and found[4]):
             raise InputError(f"{text!r} is no code with modifiers and units, such as 97110, 97110x2 or 97110-GPx2.")
-        return cls(found[1], int(found[3] or 1), tuple(found[2].split("-")[1:]))
+        return cls(found[1], int(found[2] or found[4] or 1), tuple(found[3].split("-")[1:]))
 
 
 class OpenSchedule:

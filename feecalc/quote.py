@@ -421,13 +421,13 @@ class Day:
     def card(self, steps: bool = False) -> str:
         """The day as plain text: the lines, the waterfall, and on request every line's steps."""
         first = self.quotes[0]
-        out = [f"{len(self.quotes)} lines, {first.place or 'no place'}, {first.date}", ""]
+        out = [f"{len(self.quotes)} line{'s' * (len(self.quotes) > 1)}, {first.place or 'no place'}, {first.date}", ""]
         for quote in self.quotes:
             code = "-".join((quote.hcpcs, *quote.modifiers)) + (f" × {quote.units}" if quote.units > 1 else "")
             amount = f"${quote.allowed:,}" if quote.reason is None else quote.outcome.replace("_", " ")
             out.append(f"  {code:22} {amount:>12}  {quote.sentence or '; '.join(quote.notes)}".rstrip())
             if steps:
-                out += [f"      {s.before:>12} → {s.after:>12}  {s.rule} [{s.standing}: {s.source}]" for s in quote.steps]
+                out += [f"      {s.before:>12} → {s.after:>12}  {s.rule} [{s.based_on}]" for s in quote.steps]
         out += ["", *_bars(self.waterfall), ""]
         deductible, coinsurance = self.total("deductible"), self.total("coinsurance")
         out.append(

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import feecalc
-from feecalc.api import SCHEDULE_COLUMNS
+from feecalc.api import SCHEDULE_COLUMNS, Asked
 from feecalc.errors import InputError, NotLoadedError
 
 
@@ -30,6 +30,13 @@ from feecalc.errors import InputError, NotLoadedError
 def test_a_question_that_cannot_be_understood(opened, ask, says):
     with pytest.raises(InputError, match=says):
         opened.price(**ask)
+
+
+def test_units_stand_before_or_after_modifiers():
+    for text in ("97110x2-GP-59", "97110-GP-59x2", "97110-gp-59 X 2"):
+        assert Asked.parse(text) == Asked("97110", 2, ("GP", "59"))
+    with pytest.raises(InputError, match="97110-GPx2"):
+        Asked.parse("97110x2-GPx2")
 
 
 def test_a_release_that_is_not_loaded(opened):

@@ -6,6 +6,7 @@ between percentages are exact, and one step rounds them, as the engine does.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -39,6 +40,7 @@ class Step:
     standing: str
     carc: str = ""
     detail: str = ""  # the rule's own arithmetic, where the amounts do not show it
+    value: str = ""  # the number of law that it used, with its dates
 
     @property
     def before(self) -> str:
@@ -49,6 +51,11 @@ class Step:
     def after(self) -> str:
         """The amount after it."""
         return _dollars(self.end)
+
+    @property
+    def based_on(self) -> str:
+        """What the step rests on: standing and source of its rule, and the number of law that it used."""
+        return f"{self.standing}: {self.source}{f'; {self.value}' if self.value else ''}"
 
     def as_dict(self) -> dict[str, str]:
         """The step under the names of the trace contract; amounts are decimal dollars."""
@@ -61,6 +68,7 @@ class Step:
             "standing": self.standing,
             "carc": self.carc,
             "detail": self.detail,
+            "value": self.value,
         }
 
 
@@ -107,22 +115,44 @@ class Trace:
         self.at = Fraction(0)
 
     def to(
-        self, end: Fraction | int, step: str, rule: str, source: str, standing: str, carc: str = "", detail: str = ""
+        self,
+        end: Fraction | int,
+        step: str,
+        rule: str,
+        source: str,
+        standing: str,
+        carc: str = "",
+        detail: str = "",
+        value: str = "",
     ) -> None:
         """Take a step; one that changes nothing is left out."""
         end = Fraction(end)
         if end != self.at:
-            self.steps.append(Step(step, rule, self.at, end, source, standing, carc, detail))
+            self.steps.append(Step(step, rule, self.at, end, source, standing, carc, detail, value))
             self.at = end
 
     def by_policy(self, end: Fraction | int, name: str, step: str = "", detail: str = "") -> None:
         """Take a step by a named rule of policy/percentages.toml."""
         rule = policy.percentage(name)
-        self.to(end, step or name, rule.sentence, rule.source, rule.standing, rule.carc, detail)
+        value = _in_force(rule.percent, rule.start)
+        self.to(end, step or name, rule.sentence, rule.source, rule.standing, rule.carc, detail, value)
 
-    def times(self, numerator: int, one: int, step: str, rule: str, source: str, standing: str) -> None:
+    def times(self, numerator: int, one: int, step: str, rule: str, source: str, standing: str, value: str = "") -> None:
         """Take a step that multiplies."""
-        self.to(self.at * Fraction(numerator, one), step, rule, source, standing)
+        self.to(self.at * Fraction(numerator, one), step, rule, source, standing, value=value)
+
+
+def _in_force(percent: Fraction | str, start: date | None = None) -> str:
+    """A percentage of law and since when it is in force."""
+    since = f" since {start}" if start else ""
+    return f"{float(Fraction(percent)):g} percent{since}"
+
+
+def _factor_in_force(row: Row) -> str:
+    """The line's conversion factor, and from when to when it is the law's; a proposed one has no dates."""
+    found = policy.conversion_factor(row["_date"]) if row["_date"] else None
+    dates = f", {found.start} to {found.end}" if found and row["_factor"] in (found.factor, found.qp) else ""
+    return f"conversion factor {decimal(row['_factor'], FACTOR_SCALE)}{dates}; RVUs and GPCIs of release {row['release']}"
 
 
 def formula(row: Mapping[str, Any], pe: int, pe_percent: int = 100) -> str:
@@ -140,14 +170,15 @@ def trace(row: Row) -> list[Step]:
     if row["_anesthesia_tenths"] is not None:
         _anesthesia(path, row)
     else:
-        path.to(row["_fee"] * row["_units"], "fee", FEE_RULE, FORMULA_SOURCE, "verified", detail=_fee_detail(row))
+        value = _factor_in_force(row)
+        path.to(row["_fee"] * row["_units"], "fee", FEE_RULE, FORMULA_SOURCE, "verified", detail=_fee_detail(row), value=value)
     if row["_parts_allowed"] is not None:
         _by_parts(path, row)
     else:
         _by_items(path, row)
     who = next(e for e in policy.load("practitioners")["practitioner"] if row["_type"] in e["types"])
     path.times(row["n_who"], WHO, "practitioner", f"{row['_type']} is paid {who['percent']} percent of the physician's amount.",
-               who["source"], who["standing"])  # fmt: skip
+               who["source"], who["standing"], _in_force(who["percent"], who.get("from")))  # fmt: skip
     if row["n_par"] != PARTICIPATION:
         path.by_policy(path.at * Fraction(row["n_par"], PARTICIPATION), "nonparticipating")
     path.to(
@@ -180,6 +211,7 @@ def _anesthesia(path: Trace, row: Row) -> None:
         "42 CFR 414.46; ANES file; CMS's base units of 2022",
         "sourced",
         detail=f"{units} units × {show(row['_anesthesia_factor'])}",
+        value=f"anesthesia conversion factor {show(row['_anesthesia_factor'])} of release {row['release']}",
     )
 
 
@@ -233,12 +265,13 @@ def _line_percentages(path: Trace, row: Row) -> None:
     registry = modifiers.registry()
     split = row["m_split"].split("+")[0] or "78"
     path.times(row["n_split"], SPLIT, "global_package", "The part of the global surgical package that the modifier stands for.",
-               registry[split]["source"], registry[split]["standing"])  # fmt: skip
+               registry[split]["source"], registry[split]["standing"],
+               f"{_in_force(Fraction(row['n_split'] * 100, SPLIT))}, by release {row['release']}")  # fmt: skip
     if row["n_role"] != ROLE:
         code = row["m_anesthesia"] or next(c for c in row["mods"].split() if registry.get(c, {}).get("kind") == "role")
-        share = decimal(row["n_role"], ROLE) * 100
-        path.times(row["n_role"], ROLE, "role", f"Modifier {code} is paid {share.normalize():f} percent.",
-                   registry[code]["source"], registry[code]["standing"])  # fmt: skip
+        share = _in_force(Fraction(row["n_role"] * 100, ROLE))
+        path.times(row["n_role"], ROLE, "role", f"Modifier {code} is paid {share}.",
+                   registry[code]["source"], registry[code]["standing"], share)  # fmt: skip
 
 
 def _by_parts(path: Trace, row: Row) -> None:
@@ -284,7 +317,14 @@ def _by_parts(path: Trace, row: Row) -> None:
     if given:
         entry = modifiers.registry()[given[0]]
         rule = f"{', '.join(given)}: {float((1 - cut) * 100):g} percent off the technical part."
-        path.to((fixed + capped_tc * cut + paid_pc) * own, "technology", rule, entry["source"], entry["standing"])
+        value = "; ".join(f"{code}: {_cut_in_force(code, row['_date'])}" for code in given)
+        path.to((fixed + capped_tc * cut + paid_pc) * own, "technology", rule, entry["source"], entry["standing"], value=value)
+
+
+def _cut_in_force(code: str, on: date) -> str:
+    """What FX, FY or CT takes off on a date, and since when."""
+    steps = [step for step in modifiers.registry()[code]["dates"] if step["from"] <= on]
+    return _in_force(steps[-1]["percent"], steps[-1]["from"]) if steps else "nothing yet"
 
 
 def _capped(cents: int, share: Fraction, cap: int | None, listed: bool) -> Fraction:
@@ -302,6 +342,7 @@ def shares(row: Row) -> list[Step]:
     after_assistant = row["_deductible"] + row["_coinsurance"] + row["_medicare_share"]
     path.by_policy(after_assistant, "assistant_minutes")
     sequestration = cost["sequestration_source"]
+    rate = [step for step in cost["sequestration"] if row["_date"] and step["from"] <= row["_date"]][-1:]
     path.to(
         row["_received"],
         "sequestration",
@@ -309,6 +350,7 @@ def shares(row: Row) -> list[Step]:
         sequestration["source"],
         sequestration["standing"],
         sequestration["carc"],
+        value=_in_force(rate[0]["percent"], rate[0]["from"]) if rate else "",
     )
     return path.steps
 
@@ -390,7 +432,8 @@ def confidence(row: Row, taken: list[Step], raised: list[str]) -> Confidence:
     return Confidence(standing, because or (MEANING[standing],))
 
 
-TRACE = pl.List(pl.Struct(dict.fromkeys(("step", "rule", "from", "to", "source", "standing", "carc", "detail"), pl.String)))
+TRACE_FIELDS = ("step", "rule", "from", "to", "source", "standing", "carc", "detail", "value")
+TRACE = pl.List(pl.Struct(dict.fromkeys(TRACE_FIELDS, pl.String)))
 
 
 def raised(row: Row) -> list[str]:

@@ -71,7 +71,7 @@ def steps(taken: Sequence[Step]) -> None:
         st.markdown(f"**{number}. {words.md(step.rule)}**\n\n{change}")
         if step.detail:
             st.markdown(words.md(step.detail))
-        st.caption(f"{step.standing.capitalize()}: {words.md(step.source)}")
+        st.caption(words.md(step.based_on[0].upper() + step.based_on[1:]))
 
 
 def downloads(name: str, build: Callable[[], pl.DataFrame], notes: Sequence[tuple[str, str]], key: str) -> None:
