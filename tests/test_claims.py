@@ -53,6 +53,18 @@ def test_an_exact_name_wins_and_a_doubtful_one_is_refused():
         Columns.of(["a", "b"])
 
 
+def test_what_a_file_does_not_say_and_what_is_not_read_is_told():
+    notes = Columns.of(["claim_id", "CPT", "dos", "Qty", "rendering", "zip"]).notes
+    assert "Column read as units: Qty" in notes
+    assert "The file has no column 'pos': every line is priced for a non-facility setting, such as an office." in notes
+    assert "Not read, and given back as they came: rendering" in notes
+    bare = Columns.of(["claim_id", "hcpcs", "service_date", "setting", "how many"]).notes
+    assert "The file has no column 'units': every line counts as one unit." in bare
+    assert "Not read, and given back as they came: how many" in bare
+    assert not any("'pos'" in note for note in bare)
+    assert Columns.of(["claim_id", "hcpcs", "service_date", "pos", "units"]).notes == ()
+
+
 def test_modifiers_in_several_columns_keep_the_order_of_their_numbers():
     assert Columns.of(["hcpcs", "Mod 2", "mod1", "MOD_3"]).modifiers == ("mod1", "Mod 2", "MOD_3")
     assert Columns.of(["hcpcs", "Modifier", "Modifier 2"]).modifiers == ("Modifier", "Modifier 2")

@@ -6,20 +6,26 @@ from dataclasses import dataclass
 
 from feecalc.errors import InputError
 
+# What a line is taken for where the file does not say it: the defaults that change amounts.
+UNSAID = {
+    "units": "every line counts as one unit",
+    "pos": "every line is priced for a non-facility setting, such as an office",
+}
+
 # Other names that people give the columns of the contract; letter case, blanks and underscores never matter.
 ALIASES = {
     "claim_id": ("claim", "claim number", "claim no"),
     "line": ("line number", "line no", "claim line"),
-    "service_date": ("date of service", "dos"),
-    "hcpcs": ("cpt", "cpt code", "hcpcs code", "cpt/hcpcs", "hcpcs/cpt", "procedure code"),
+    "service_date": ("date of service", "dos", "svc date"),
+    "hcpcs": ("cpt", "cpt code", "hcpcs code", "cpt/hcpcs", "hcpcs/cpt", "procedure", "procedure code", "proc code"),
     "modifiers": ("modifier", "mods", "mod"),
-    "units": ("unit", "service units"),
-    "pos": ("place of service", "pos code"),
+    "units": ("unit", "service units", "units of service", "days or units", "qty", "quantity"),
+    "pos": ("place of service", "place of service code", "pos code"),
     "setting": (),
     "mac": (),
     "locality": (),
-    "zip": ("zip code",),
-    "charge": ("charges", "charge amount"),
+    "zip": ("zip code", "zip5", "service zip"),
+    "charge": ("charges", "charge amount", "billed", "billed amount", "submitted charge"),
     "provider_type": (),
     "participation": (),
     "qp": (),
@@ -66,6 +72,11 @@ class Columns:
             notes.append("The file has no column 'claim_id': every line is priced as a day of its own.")
         if "service_date" not in found:
             notes.append("The file has no column 'service_date', so no line can be priced.")
+        said = {*found, *(["pos"] if "setting" in found else [])}
+        notes += [f"The file has no column '{name}': {taken}." for name, taken in UNSAID.items() if name not in said]
+        read = {*found.values(), *modifiers, *claim}
+        if aside := [name for name in names if name not in read]:
+            notes.append(f"Not read, and given back as they came: {', '.join(aside)}")
         return cls(found, modifiers, claim, tuple(notes))
 
     @property
