@@ -46,7 +46,8 @@ SCHEDULE_KEYS = ("release", "mac", "locality", "hcpcs", "modifier", "status")
 SCHEDULE_COLUMNS = (*SCHEDULE_KEYS, *SCHEDULE_AMOUNTS)
 
 
-FEW_LINES = 2_000  # up to so many, a price looks only at the codes that they have
+FEW_LINES = 2_000  # up to so many lines,
+FEW_CODES = 100  # of up to so many codes, a price looks only at these: to find more takes longer than to prepare whole releases
 FEW_RULES = 100  # sets of such codes that are kept
 
 # The columns of the lines that the API makes itself, with their types.
@@ -313,9 +314,9 @@ class OpenSchedule:
         dated = lines.schema.get("service_date") == pl.Date
         days = lines["service_date"] if dated else None
         serving = None if days is None else self.schedule.serving_between(days.min(), days.max())
-        if lines.height <= FEW_LINES:
+        if lines.height <= FEW_LINES and len(codes := codes_of(lines)) <= FEW_CODES:
             releases = None if serving is None else sorted(serving)
-            return self._few_rules(releases, codes_of(lines), zips="zip" in lines.columns)
+            return self._few_rules(releases, codes, zips="zip" in lines.columns)
         return self.rules if serving is None else self.rules_over(serving)
 
     def prepare(self, first: Any, last: Any) -> None:

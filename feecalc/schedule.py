@@ -139,7 +139,7 @@ class Tables:
 NATIONAL = "national"  # the locality (with a blank MAC) whose three GPCIs are 1.000
 
 
-FEW = 3  # releases: up to so many are looked through one by one
+FEW = 12  # releases: up to so many are looked through one by one
 
 
 class Schedule:

@@ -1,12 +1,14 @@
 """What feecalc's speed is held against: the same claims priced as people do it today, each in a process of its own.
 
-    python scripts/baselines.py duckdb|pandas|python CLAIMS.parquet OUT.parquet
+    python scripts/baselines.py duckdb|pandas|python|second|spark CLAIMS.parquet OUT.parquet
 
-All three do the base formula and the therapy reduction alone, with coinsurance and sequestration: no other modifier, no
-surgery or imaging rule, no reason why a line is not priced. That is less than feecalc does. Prints seconds and peak memory.
+The first three do the base formula and the therapy reduction alone, with coinsurance and sequestration: no other modifier, no
+surgery or imaging rule, no reason why a line is not priced. That is less than feecalc does. DuckDB writes the columns that
+feecalc writes, in the same types. `second` is the plain Python pricer of the tests, which does every rule; `spark` is feecalc
+in Spark on two cores. Prints seconds and peak memory.
 """
 
-import re
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from measure import ROOT, peak
 
 from feecalc import policy
 from feecalc.schedule import Schedule
@@ -42,7 +45,7 @@ def tables() -> dict[str, pl.DataFrame]:
 SQL = """
 COPY (
   WITH found AS (
-    SELECT c.*, r.mult_proc = '5' AS therapy, r.pe_nonfacility AS key, d.factor,
+    SELECT c.*, d.release, r.mult_proc = '5' AS therapy, r.pe_nonfacility AS key, d.factor,
       r.work * g.gpci_work + r.mp * g.gpci_mp AS fixed,
       (CASE WHEN f.pos IS NULL THEN r.pe_nonfacility ELSE r.pe_facility END) * g.gpci_pe AS expense
     FROM read_parquet('{claims}') c
@@ -59,17 +62,29 @@ COPY (
       row_number() OVER (PARTITION BY claim_id, service_date, therapy ORDER BY key DESC, fee DESC, line) END AS place
     FROM fees
   ), paid AS (
-    SELECT * EXCLUDE (therapy, key, factor, fixed, expense, later, place),
-      CASE WHEN place IS NULL THEN fee * units WHEN place = 1 THEN fee + (units - 1) * later ELSE units * later END AS allowed
+    SELECT * EXCLUDE (therapy, key, fixed, expense, later, place),
+      CASE WHEN place IS NULL THEN fee * units WHEN place = 1 THEN fee + (units - 1) * later ELSE units * later END AS allowed,
+      CASE WHEN therapy AND (place > 1 OR units > 1) THEN 'therapy_reduced' ELSE '' END AS flags
     FROM ranked
   ), shared AS (
     SELECT *, (allowed * 20 + 50) // 100 AS coinsurance, allowed - (allowed * 20 + 50) // 100 AS medicare_share FROM paid
+  ), settled AS (
+    SELECT *, (medicare_share * 2 + 50) // 100 AS sequestration,
+      coinsurance + medicare_share - (medicare_share * 2 + 50) // 100 AS received
+    FROM shared
   )
-  SELECT *, (medicare_share * 2 + 50) // 100 AS sequestration,
-    coinsurance + medicare_share - (medicare_share * 2 + 50) // 100 AS received
-  FROM shared
+  SELECT * EXCLUDE (release, factor, fee, allowed, flags, coinsurance, medicare_share, sequestration, received),
+    CASE WHEN fee IS NULL THEN 'cannot_price' ELSE 'priced' END AS outcome,
+    CASE WHEN fee IS NULL THEN 'not in the schedule' END AS reason,
+    release, CAST(CAST(factor AS DECIMAL(14, 0)) * 0.0001 AS DECIMAL(18, 4)) AS conversion_factor,
+    {dollars}, CAST(0 AS DECIMAL(18, 2)) AS deductible, flags
+  FROM settled
 ) TO '{out}' (FORMAT parquet, COMPRESSION lz4_raw)
 """
+
+
+# Cents as dollars: a product of decimals, which is exact, where a quotient would be a float.
+DOLLARS = ", ".join(f"CAST(CAST({name} AS DECIMAL(16, 0)) * 0.01 AS DECIMAL(18, 2)) AS {name}" for name in WRITTEN)
 
 
 def with_duckdb(claims: Path, out: Path) -> Callable[[], None]:
@@ -81,7 +96,7 @@ def with_duckdb(claims: Path, out: Path) -> Callable[[], None]:
         base.register(f"_{name}", table.to_arrow())
         base.execute(f"CREATE TABLE {name} AS SELECT * FROM _{name}")
     base.execute("SET preserve_insertion_order = true")
-    return lambda: base.execute(SQL.format(claims=claims, out=out)) and None
+    return lambda: base.execute(SQL.format(claims=claims, out=out, dollars=DOLLARS)) and None
 
 
 def with_pandas(claims: Path, out: Path) -> Callable[[], None]:
@@ -180,14 +195,52 @@ def with_python(claims: Path, out: Path) -> Callable[[], None]:
     return run
 
 
-def peak() -> float:
-    """The most memory that this process has held, in gigabytes, as Linux counts it."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1e6 if found else float("nan")
+def with_second_pricer(claims: Path, out: Path) -> Callable[[], None]:
+    """Claim by claim with dictionaries and fractions, every rule: the tests' second pricer."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from reference.pricer import Reference
+
+    reference = Reference(Schedule.open())
+
+    def run() -> None:
+        lines = pl.read_parquet(claims)
+        answers = [{name: result[name] for name in ("outcome", *WRITTEN)} for result in reference.price(lines.to_dicts())]
+        lines.hstack(pl.DataFrame(answers, infer_schema_length=None)).write_parquet(out)
+
+    run()  # its tables are read at first use
+    return run
+
+
+def with_spark(claims: Path, out: Path) -> Callable[[], None]:
+    """feecalc by Spark on two cores, as examples/spark_job.py runs it; starting Spark is not counted."""
+    from pyspark.sql import SparkSession
+
+    from feecalc.scale.spark import price_with_spark
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    for name, value in {
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": "3g",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+        "spark.executorEnv.POLARS_MAX_THREADS": "1",
+    }.items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    spark.range(10).count()
+    return lambda: price_with_spark(spark.read.parquet(str(claims))).write.parquet(str(out))
 
 
 if __name__ == "__main__":
-    prepare = {"duckdb": with_duckdb, "pandas": with_pandas, "python": with_python}[sys.argv[1]]
+    prepare = {
+        "duckdb": with_duckdb,
+        "pandas": with_pandas,
+        "python": with_python,
+        "second": with_second_pricer,
+        "spark": with_spark,
+    }[sys.argv[1]]
     run = prepare(Path(sys.argv[2]), Path(sys.argv[3]))
     start = time.perf_counter()
     run()

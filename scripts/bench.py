@@ -1,29 +1,31 @@
 """Measure feecalc against named baselines in the same run: one table, ratios first, and bench.json beside it.
 
-    python scripts/bench.py [--runs 7] [--json bench.json]
+    python scripts/bench.py [--runs 7] [--json bench.json] [--large]
 
-Each figure is the median of several runs; baseline and subject take turns, so that a drifting machine slows both.
+`--large` adds a claims file of 100 million lines, which takes 5 GB of disk and some minutes. Spark is measured where pyspark
+and Java are installed, the first page where Chromium is.
 """
 
 import argparse
 import json
 import os
 import platform
+import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from mixed_claims import mixed_claims
+from bench_claims import claims_files, open_schedule
+from measure import ROOT, Row, paired
 
 from feecalc.analysis.remittance import read
 from feecalc.analysis.variance import Where, check
@@ -31,51 +33,13 @@ from feecalc.api import OpenSchedule
 from feecalc.edits import Edits
 from feecalc.importing import import_file
 
-ROOT = Path(__file__).resolve().parents[1]
 CMS_DIR = Path(os.environ.get("FEECALC_CMS_DIR", ROOT.parent / "shared" / "cms"))
 
 
-@dataclass
-class Row:
-    case: str
-    subject_ms: float
-    spread_ms: tuple[float, float]
-    baseline: str
-    baseline_ms: float | None
-    ratio: float | None
-    limit: str
-
-
-def timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return (time.perf_counter() - start) * 1000
-
-
-def paired(
-    case: str,
-    limit: str,
-    subject: Callable[[], object],
-    baseline: str = "",
-    base: Callable[[], object] | None = None,
-    runs: int = 7,
-) -> Row:
-    subject()
-    if base is not None:
-        base()
-    ours, theirs = [], []
-    for _ in range(runs):
-        ours.append(timed(subject))
-        if base is not None:
-            theirs.append(timed(base))
-    median = statistics.median(ours)
-    base_median = statistics.median(theirs) if theirs else None
-    ratio = statistics.median(o / t for o, t in zip(ours, theirs, strict=True)) if theirs else None
-    return Row(case, median, (min(ours), max(ours)), baseline, base_median, ratio, limit)
-
-
-def national_schedule(opened: OpenSchedule, runs: int) -> Row:
-    """Every payable row at every locality, all amounts, against a bare NumPy int64 computation of the two base amounts."""
+def national_schedule(opened: OpenSchedule, runs: int) -> list[Row]:
+    """Every payable row at every locality, all amounts, against a bare NumPy int64 computation of the two base amounts: alone,
+    and with the whole schedule written to parquet by both.
+    """
     release = opened.schedule.newest
     rows = opened.schedule.table(release.name, "pprrvu").filter(
         pl.col("status").is_in(["A", "R", "T"]),
@@ -98,14 +62,31 @@ def national_schedule(opened: OpenSchedule, runs: int) -> Row:
     order = gpci.with_row_index("place").sort("mac", "locality")["place"].to_numpy()
     for name, amounts in zip(("nonfacility", "facility"), bare(), strict=True):
         assert np.array_equal(whole[name].to_numpy(), amounts[order].ravel()), f"{name} differs from the bare computation"
-    return paired(
-        f"national schedule, {rows.height:,} rows x {gpci.height} localities",
-        "ratio <= 3, under 500 ms",
-        lambda: opened.fee_schedule_cents(release.name, "all"),
-        "bare NumPy int64, two base amounts",
-        bare,
-        runs,
-    )
+    case = f"national schedule, {rows.height:,} rows x {gpci.height} localities"
+    with tempfile.TemporaryDirectory() as folder:
+        out, written = Path(folder) / "out.parquet", opened.fee_schedule(release.name, "all")
+
+        def write(schedule: pl.DataFrame) -> None:
+            schedule.write_parquet(out, compression="lz4", statistics=False)
+
+        return [
+            paired(
+                case,
+                "none",
+                lambda: opened.fee_schedule_cents(release.name, "all"),
+                "bare NumPy int64, two base amounts",
+                bare,
+                runs,
+            ),
+            paired(
+                f"{case}, to parquet",
+                "ratio <= 2",
+                lambda: write(opened.fee_schedule(release.name, "all")),
+                "bare NumPy int64, and the same schedule written",
+                lambda: (bare(), write(written)),
+                runs,
+            ),
+        ]
 
 
 def imports(runs: int) -> list[Row]:
@@ -152,7 +133,7 @@ def processes(runs: int) -> list[Row]:
         one = command("schedule", "--release", "2026C", "--locality", "10112-00", "--out", f"{folder}/one.xlsx")
         book = command("diff", "2025D", "2026C", "--out", f"{folder}/changes.xlsx")
         return [
-            paired("feecalc price as a process", "ratio <= 1.6", price, 'python -c "import polars"', run(bare), runs),
+            paired("feecalc price as a process", "ratio <= 1.4", price, 'python -c "import polars"', run(bare), runs),
             paired(
                 "import feecalc",
                 "50 ms more",
@@ -168,27 +149,49 @@ def processes(runs: int) -> list[Row]:
         ]
 
 
-def app_start(runs: int) -> Row:
-    """From `feecalc app` until the first page's frame is served."""
+@contextmanager
+def app() -> Iterator[str]:
+    """A server of the pages of its own, and its address, at which nothing may answer yet."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "feecalc", "app", "--port", str(port), "--headless"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
 
-    def start() -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.headless", "true"]
-        server = subprocess.Popen([*command, "--server.port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            while True:
-                try:
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1):
-                        return
-                except OSError:
-                    time.sleep(0.02)
-        finally:
-            server.terminate()
-            server.wait()
 
-    return paired("the app until it answers", "3,000 ms", start, runs=runs)
+def app_start(runs: int) -> list[Row]:
+    """From `feecalc app` until a browser, which runs already, shows the first page's answer."""
+    chromium = shutil.which("chromium")
+    if not chromium:
+        print("(no Chromium: the first page is not measured)", file=sys.stderr)
+        return []
+    from playwright.sync_api import Error, sync_playwright  # only here: nothing else needs a browser
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+
+        def start() -> None:
+            with app() as address, browser.new_context() as context:
+                page = context.new_page()
+                while True:
+                    try:
+                        page.goto(f"{address}/?code=97110&zip=35203&date=2025-10-15")
+                        break
+                    except Error:  # it does not listen yet
+                        time.sleep(0.02)
+                page.get_by_text("Medicare allows").first.wait_for()
+
+        measured = paired("the app from its start to the first page's answer", "3,000 ms", start, runs=runs)
+        browser.close()
+    return [measured]
 
 
 SAMPLE = ROOT / "feecalc" / "analysis" / "samples" / "remittance.835"
@@ -231,7 +234,7 @@ def calls(opened: OpenSchedule, runs: int) -> list[Row]:
         return opened.price_lines(claim.with_columns(hcpcs=pl.Series([next(others) for _ in range(claim.height)])))
 
     return [
-        paired("a claim of four lines through the API", "20 ms", lambda: opened.price_lines(claim), runs=runs),
+        paired("a claim of four lines through the API", "10 ms", lambda: opened.price_lines(claim), runs=runs),
         paired("the same with codes never priced before", "none", a_new_claim, runs=runs),
         paired("one price through the API", "none", one, runs=runs),
         paired("history of a code over all releases", "none", lambda: opened.history("97110"), runs=runs),
@@ -255,73 +258,6 @@ VISIT = """
 97164 97035 97032 G0283 97113 97124 97542 97750 97760 97761 97763 92507
 """
 
-REPRICE = """
-import sys, time
-from pathlib import Path
-import feecalc.cli  # which has freed memory kept for the next batch
-from baselines import peak
-from feecalc.api import OpenSchedule
-from feecalc.claims import reprice
-opened = OpenSchedule()
-start = time.perf_counter()
-reprice(Path(sys.argv[1]), Path(sys.argv[2]), opened)
-print(time.perf_counter() - start, peak())
-"""
-
-
-def process(script: list[str], *arguments: str) -> tuple[float, float]:
-    """Seconds and peak gigabytes that a process of its own says it took, without starting it and opening its tables."""
-    found = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "scripts")])}
-    done = subprocess.run([sys.executable, *script, *arguments], check=True, capture_output=True, text=True, env=found)
-    seconds, peak = map(float, done.stdout.split())
-    return seconds, peak
-
-
-def claims_files(runs: int) -> list[Row]:
-    """Mixed claims from parquet to parquet, each time in a process of its own: the rate, the memory, how it grows, and the
-    same claims by DuckDB, pandas and a loop over lines, which do the base formula and the therapy reduction alone.
-    """
-    baselines = str(Path(__file__).with_name("baselines.py"))
-    with tempfile.TemporaryDirectory() as folder:
-        files = {lines: f"{folder}/{lines}.parquet" for lines in (1_000, 100_000, 1_000_000, 10_000_000)}
-        for lines, path in files.items():
-            mixed_claims(lines).write_parquet(path)
-        out = f"{folder}/out.parquet"
-        times: dict[tuple[str, int], list[float]] = {}
-        peaks: dict[tuple[str, int], float] = {}
-
-        def once(who: str, lines: int) -> None:
-            script = ["-c", REPRICE] if who == "feecalc" else [baselines, who]
-            seconds, peak = process(script, files[lines], out)
-            times.setdefault((who, lines), []).append(seconds * 1000)
-            peaks[who, lines] = max(peak, peaks.get((who, lines), 0))
-
-        for _ in range(runs):
-            for lines in files:
-                once("feecalc", lines)
-            once("duckdb", 10_000_000)
-            once("pandas", 1_000_000)
-            once("python", 100_000)
-
-    def row(lines: int, who: str, of: int, limit: str) -> Row:
-        """feecalc against a baseline; where that had another number of lines, by the time a line takes."""
-        ours, theirs = times["feecalc", lines], times[who, of]
-        ratio = statistics.median((our / lines) / (their / of) for our, their in zip(ours, theirs, strict=True))
-        ratio *= lines / of if who == "feecalc" else 1
-        rate = lines / statistics.median(ours)  # thousand lines a second
-        said = f"{lines:,} mixed lines: {rate:,.0f} thousand a second, {peaks['feecalc', lines]:.1f} GB"
-        spread = (min(ours), max(ours))
-        return Row(said, statistics.median(ours), spread, f"{who}, {of:,} lines", statistics.median(theirs), ratio, limit)
-
-    return [
-        row(1_000, "python", 100_000, "none"),
-        row(100_000, "python", 100_000, "none"),
-        row(1_000_000, "pandas", 1_000_000, "none"),
-        row(10_000_000, "feecalc", 1_000_000, "1,500 thousand, 4 GB, ratio <= 11"),
-        row(10_000_000, "duckdb", 10_000_000, "ratio <= 0.5"),
-        row(10_000_000, "python", 100_000, "ratio <= 0.002"),
-    ]
-
 
 def page(runs: int) -> list[Row]:
     """The page's script on the server: first run, and a rerun after a widget changed."""
@@ -340,8 +276,8 @@ def page(runs: int) -> list[Row]:
         app.text_input(key="code").set_value(next(codes)).run()
 
     return [
-        paired("page: units changed", "150 ms", change_units, runs=runs),
-        paired("page: code changed", "150 ms", change_code, runs=runs),
+        paired("page: units changed", "100 ms", change_units, runs=runs),
+        paired("page: code changed", "100 ms", change_code, runs=runs),
     ]
 
 
@@ -349,18 +285,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--json", type=Path, default=ROOT / "bench.json")
+    parser.add_argument("--large", action="store_true")
     args = parser.parse_args()
     opened = OpenSchedule()
     rows = [
-        national_schedule(opened, args.runs),
+        *national_schedule(opened, args.runs),
         *processes(args.runs),
-        app_start(args.runs),
+        *app_start(max(3, args.runs // 2)),
         *imports(max(3, args.runs // 2)),
         *calls(opened, args.runs),
         *page(args.runs),
         *edits(args.runs),
         *remittances(opened, max(3, args.runs // 2)),
-        *claims_files(max(3, args.runs // 2)),
+        *open_schedule(max(3, args.runs // 2)),
+        *claims_files(max(3, args.runs // 2), args.large),
     ]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, polars {pl.__version__}"
     print(machine)
