@@ -52,6 +52,12 @@ def weakest(standings: list[str]) -> str:
     return max(standings, key=STANDINGS.index)
 
 
+def in_force(percent: Fraction | str, start: date | None = None) -> str:
+    """A percentage of law, and since when it holds, in words."""
+    since = f" since {start}" if start else ""
+    return f"{float(Fraction(percent)):g} percent{since}"
+
+
 @dataclass(frozen=True)
 class Factor:
     """A conversion factor in ten-thousandths of a dollar, with the dates on which it is in force."""

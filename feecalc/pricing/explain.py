@@ -6,7 +6,6 @@ between percentages are exact, and one step rounds them, as the engine does.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -134,18 +133,12 @@ class Trace:
     def by_policy(self, end: Fraction | int, name: str, step: str = "", detail: str = "") -> None:
         """Take a step by a named rule of policy/percentages.toml."""
         rule = policy.percentage(name)
-        value = _in_force(rule.percent, rule.start)
+        value = policy.in_force(rule.percent, rule.start)
         self.to(end, step or name, rule.sentence, rule.source, rule.standing, rule.carc, detail, value)
 
     def times(self, numerator: int, one: int, step: str, rule: str, source: str, standing: str, value: str = "") -> None:
         """Take a step that multiplies."""
         self.to(self.at * Fraction(numerator, one), step, rule, source, standing, value=value)
-
-
-def _in_force(percent: Fraction | str, start: date | None = None) -> str:
-    """A percentage of law and since when it is in force."""
-    since = f" since {start}" if start else ""
-    return f"{float(Fraction(percent)):g} percent{since}"
 
 
 def _factor_in_force(row: Row) -> str:
@@ -178,7 +171,7 @@ def trace(row: Row) -> list[Step]:
         _by_items(path, row)
     who = next(e for e in policy.load("practitioners")["practitioner"] if row["_type"] in e["types"])
     path.times(row["n_who"], WHO, "practitioner", f"{row['_type']} is paid {who['percent']} percent of the physician's amount.",
-               who["source"], who["standing"], _in_force(who["percent"], who.get("from")))  # fmt: skip
+               who["source"], who["standing"], policy.in_force(who["percent"], who.get("from")))  # fmt: skip
     if row["n_par"] != PARTICIPATION:
         path.by_policy(path.at * Fraction(row["n_par"], PARTICIPATION), "nonparticipating")
     path.to(
@@ -266,10 +259,10 @@ def _line_percentages(path: Trace, row: Row) -> None:
     split = row["m_split"].split("+")[0] or "78"
     path.times(row["n_split"], SPLIT, "global_package", "The part of the global surgical package that the modifier stands for.",
                registry[split]["source"], registry[split]["standing"],
-               f"{_in_force(Fraction(row['n_split'] * 100, SPLIT))}, by release {row['release']}")  # fmt: skip
+               f"{policy.in_force(Fraction(row['n_split'] * 100, SPLIT))}, by release {row['release']}")  # fmt: skip
     if row["n_role"] != ROLE:
         code = row["m_anesthesia"] or next(c for c in row["mods"].split() if registry.get(c, {}).get("kind") == "role")
-        share = _in_force(Fraction(row["n_role"] * 100, ROLE))
+        share = policy.in_force(Fraction(row["n_role"] * 100, ROLE))
         path.times(row["n_role"], ROLE, "role", f"Modifier {code} is paid {share}.",
                    registry[code]["source"], registry[code]["standing"], share)  # fmt: skip
 
@@ -317,14 +310,14 @@ def _by_parts(path: Trace, row: Row) -> None:
     if given:
         entry = modifiers.registry()[given[0]]
         rule = f"{', '.join(given)}: {float((1 - cut) * 100):g} percent off the technical part."
-        value = "; ".join(f"{code}: {_cut_in_force(code, row['_date'])}" for code in given)
+        value = "; ".join(f"{code}: {_cut_in_force(code, row)}" for code in given)
         path.to((fixed + capped_tc * cut + paid_pc) * own, "technology", rule, entry["source"], entry["standing"], value=value)
 
 
-def _cut_in_force(code: str, on: date) -> str:
-    """What FX, FY or CT takes off on a date, and since when."""
-    steps = [step for step in modifiers.registry()[code]["dates"] if step["from"] <= on]
-    return _in_force(steps[-1]["percent"], steps[-1]["from"]) if steps else "nothing yet"
+def _cut_in_force(code: str, row: Row) -> str:
+    """What FX, FY or CT takes off on the line's date, and since when."""
+    steps = [step for step in modifiers.registry()[code]["dates"] if step["from"] <= row["_date"]]
+    return policy.in_force(steps[-1]["percent"], steps[-1]["from"]) if steps else "nothing yet"
 
 
 def _capped(cents: int, share: Fraction, cap: int | None, listed: bool) -> Fraction:
@@ -350,7 +343,7 @@ def shares(row: Row) -> list[Step]:
         sequestration["source"],
         sequestration["standing"],
         sequestration["carc"],
-        value=_in_force(rate[0]["percent"], rate[0]["from"]) if rate else "",
+        value=policy.in_force(rate[0]["percent"], rate[0]["from"]) if rate else "",
     )
     return path.steps
 
