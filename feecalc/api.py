@@ -22,7 +22,7 @@ import polars.selectors as cs
 from feecalc import locality, policy
 from feecalc.errors import InputError
 from feecalc.locality import NATIONWIDE, Answer, Place
-from feecalc.money import FACTOR_SCALE, decimals, dollars, to_cents
+from feecalc.money import FACTOR_SCALE, decimals, dollars, to_cents, to_dollars
 from feecalc.pricing import engine, explain, fee, outcomes, rows
 from feecalc.pricing.lines import MOST_UNITS, codes_of
 from feecalc.pricing.shares import PARTICIPATION
@@ -172,6 +172,7 @@ class OpenSchedule:
         zip_code, key, state = given.get("zip"), given.get("locality"), given.get("state")
         if len([p for p in (zip_code, key, state) if p]) > 1:
             raise InputError("Give one of ZIP, locality and state, not several.")
+        deductible = _deductible(given)
         on, dated_by = self._date(given.get("date"), given.get("release"))
         serving, in_force = self.schedule.serving(on)
         answer = self._place(serving, on, zip_code, key, state)
@@ -193,7 +194,7 @@ class OpenSchedule:
                 "provider_type": given.get("provider_type"),
                 "participation": "participating" if given.get("participating", True) else "nonparticipating",
                 "qp": given.get("qp", False),
-                "deductible_left": str(given.get("deductible_left", 0)),
+                "deductible_left": deductible,
             }
             for number, one in enumerate(asked, 1)
         ]
@@ -514,6 +515,18 @@ class OpenSchedule:
         names = self.schedule.table(serving.name, "pprrvu")["hcpcs"].unique(maintain_order=True)
         words = {**self.descriptions(serving.name), **self.labels}
         return {code: words.get(code, "") for code in names}
+
+
+def _deductible(given: Circumstances) -> str:
+    """What is still open of the deductible, in dollars. Raises InputError where it is no amount or below 0."""
+    amount = str(given.get("deductible_left") or 0)
+    try:
+        cents = to_cents(amount)
+    except ValueError as error:
+        raise InputError(f"The deductible still open: {error}.") from None
+    if cents < 0:
+        raise InputError(f"The deductible still open is below 0: {amount}.")
+    return str(to_dollars(cents))
 
 
 def _enumerated(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:

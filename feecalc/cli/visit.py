@@ -23,7 +23,8 @@ def visit_command(file: Path, as_json: bool) -> None:
     """
     from feecalc.api import open_schedule
     from feecalc.errors import InputError
-    from feecalc.visit import from_json, price
+    from feecalc.visit import price
+    from feecalc.visit_files import from_json
 
     try:
         text = file.read_text(encoding="utf-8-sig")

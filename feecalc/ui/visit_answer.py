@@ -14,7 +14,8 @@ from feecalc.quote import Quote
 from feecalc.therapy_codes import disciplines
 from feecalc.ui import pictures, sheet, shell, where, words
 from feecalc.ui.where import Where
-from feecalc.visit import Priced, to_json
+from feecalc.visit import Priced
+from feecalc.visit_files import to_json
 
 WAYS = 8  # equally right ways to give units that are offered
 NOT_CHECKED = "Not checked, or only against an older table"

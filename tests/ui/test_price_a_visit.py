@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from feecalc.ui import rows, sheet, words
-from feecalc.visit import Item, Visit, price, to_json
+from feecalc.visit import Item, Visit, price
+from feecalc.visit_files import to_json
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 PAGE = "feecalc/ui/pages/price_a_visit.py"
@@ -481,7 +482,7 @@ def test_a_saved_visit_opens_as_it_was():
         (b'{"items": [], "date": "2025-10-15", "name": "x"}', "A visit has no 'name'"),
         (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "state": "CA"}', "which has"),
         (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "rule": "quarter"}', "quarter"),
-        (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "discipline": 5}', "cannot be read"),
+        (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "discipline": 5}', "discipline is 5, which is no text"),
     ],
 )
 def test_a_file_that_is_none_is_told_and_changes_nothing(content, words_shown):

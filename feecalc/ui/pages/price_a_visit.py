@@ -17,7 +17,8 @@ from feecalc.ui import address, asked, chooser, rows, shell, typed, visit_answer
 from feecalc.ui.address import Field
 from feecalc.ui.rows import Row
 from feecalc.ui.where import Where
-from feecalc.visit import Item, Priced, Visit, from_json, read_pasted
+from feecalc.visit import Item, Priced, Visit
+from feecalc.visit_files import from_json, read_pasted
 
 PAGE = "visit"
 HERE = Where("visit_")
