@@ -186,11 +186,15 @@ def _therapy(of: Sequence[str | None], day: Day) -> Iterable[tuple[int, tuple[st
 
 
 def _one_a_pool(running: Sequence[thresholds.Running], year: int, of: Sequence[str | None]) -> list[thresholds.Running]:
-    """One total a pool: the amounts of disciplines that share one are added, pools of the visit without one begin at 0."""
+    """One total a pool: the amounts of disciplines that share one are added, pools of the visit without one begin at 0.
+
+    A pool that the visit has nothing of, and that nothing was allowed for, is left out.
+    """
     cents = {thresholds.pool_of(name).name: 0 for name in of if name}
     for one in running:
         cents[one.pool] = cents.get(one.pool, 0) + one.cents
-    return [thresholds.Running(year, pool, amount) for pool, amount in cents.items()]
+    ours = {thresholds.pool_of(name).name for name in of if name}
+    return [thresholds.Running(year, pool, amount) for pool, amount in cents.items() if amount or pool in ours]
 
 
 def _stake(pair: Pair, lines: Sequence[Asked], day: Day, visit: Visit, opened: OpenSchedule) -> Stake:

@@ -79,7 +79,7 @@ def test_a_value_of_another_kind_is_named(values, said):
 @pytest.mark.parametrize(
     ("item", "said"),
     [
-        ({"hcpcs": 97110}, "Item 1 of the visit has no \"hcpcs\", which is a code in quotes"),
+        ({"hcpcs": 97110}, 'Item 1 of the visit has no "hcpcs", which is a code in quotes'),
         ({"minutes": "30"}, 'Item 1 (97110): minutes is "30", not a whole number'),
         ({"minutes": 30.5}, 'minutes is "30.5", not a whole number'),
         ({"units": True}, "units is true, not a whole number"),

@@ -12,12 +12,15 @@ from feecalc.notices import DISCLAIMER, NOTICE
 from feecalc.pricing.explain import MEANING
 from feecalc.quote import Quote
 from feecalc.therapy_codes import disciplines
+from feecalc.thresholds import History
 from feecalc.ui import pictures, sheet, shell, where, words
 from feecalc.ui.where import Where
 from feecalc.visit import Priced
 from feecalc.visit_files import to_json
 
 WAYS = 8  # equally right ways to give units that are offered
+PROBLEMS = 50  # rows of a history file that are listed
+HISTORY_FILES = ["csv", "tsv", "txt", "xlsx", "parquet"]
 NOT_CHECKED = "Not checked, or only against an older table"
 TABLES = {"ptp": "code pairs", "mue": "unit limits", "addon": "add-on codes"}
 
@@ -25,6 +28,11 @@ TABLES = {"ptp": "code pairs", "mue": "unit limits", "addon": "add-on codes"}
 def so_far_key(pool: str) -> str:
     """The key of the box that holds what was allowed this year, by pool."""
     return f"visit_so_far_{pool}"
+
+
+def history_key() -> str:
+    """The key of the box that takes a history file; another one each time that the box is emptied."""
+    return f"visit_history_{st.session_state.get('visit:history box', 0)}"
 
 
 # In sight at once ------------------------------------------------------------------------------------------------------
@@ -254,29 +262,68 @@ def _not_checked(priced: Priced) -> str:
     return " · ".join(f"{TABLES[one.table]} of {one.quarter}" for one in priced.edits.not_checked)
 
 
-def year(priced: Priced) -> None:
-    """The year's totals against the KX and review thresholds."""
+def year(priced: Priced, history: tuple[str, History] | None, opened: Callable[[], None]) -> None:
+    """The year's totals against the KX and review thresholds.
+
+    `history` is the name of the file that says what was allowed before, as it was read; else boxes ask for it. `opened` is
+    called when a file was given or taken away.
+    """
     if not priced.totals:
         return
     st.subheader("The year's therapy so far", anchor=False, help=words.term("kx"))
     for name, total in priced.totals.items():
-        st.text_input(
-            f"Allowed in {total.year} before this visit, {total.pool.words}, $",
-            key=so_far_key(name),
-            max_chars=12,
-            placeholder="0.00",
-            help=words.term("so_far"),
-            persist_state="session",
-            width=330,
-        )
-        if not st.session_state.get(so_far_key(name), "").strip():
-            st.caption("As long as it is empty: if nothing was allowed before this visit.")
+        if history is None:
+            _so_far_box(name, total)
+        else:
+            before = f"{words.money_md(total.before)} allowed in {total.year} before this visit, {total.pool.words}"
+            st.markdown(f"{before}: by `{words.md(history[0])}`.")
         st.markdown(f"With this visit {words.money_md(total.after)}. {words.md(total.kx.sentence)}")
         st.markdown(words.md(total.review.sentence))
+    _history(history, opened)
     with st.expander("What counts, and what KX says", icon=":material/help:"):
         for note in thresholds.notes():
             st.markdown(words.md(note.sentence))
             st.caption(f"{note.standing.capitalize()}: {words.md(note.source)}")
+
+
+def _so_far_box(name: str, total: thresholds.Total) -> None:
+    st.text_input(
+        f"Allowed in {total.year} before this visit, {total.pool.words}, $",
+        key=so_far_key(name),
+        max_chars=12,
+        placeholder="0.00",
+        help=words.term("so_far"),
+        persist_state="session",
+        width=330,
+    )
+    if not st.session_state.get(so_far_key(name), "").strip():
+        st.caption("As long as it is empty: if nothing was allowed before this visit.")
+
+
+def _history(history: tuple[str, History] | None, opened: Callable[[], None]) -> None:
+    """A file in place of the boxes, and what was left out of it."""
+    with st.popover("From a history file", icon=":material/upload_file:"):
+        st.file_uploader(
+            "The patient's earlier therapy lines",
+            type=HISTORY_FILES,
+            key=history_key(),
+            on_change=opened,
+            help=words.term("history_file"),
+        )
+        st.caption(
+            "Columns: date, allowed, and discipline (PT, OT, SLP) or modifier (GP, GO, GN). It stays in this window alone."
+        )
+    if history is None:
+        return
+    _, found = history
+    rows = "1 row counts" if found.counted == 1 else f"{found.counted:,} rows count"
+    st.caption(" ".join([f"{rows}.", *map(words.md, found.notes)]))
+    if found.problems:
+        with st.expander(f"Rows that could not be read: {len(found.problems)}", icon=":material/error:"):
+            for problem in found.problems[:PROBLEMS]:
+                st.markdown(f"- {words.md(str(problem))}")
+            if len(found.problems) > PROBLEMS:
+                st.caption(f"{len(found.problems) - PROBLEMS:,} more are not listed.")
 
 
 # What it rests on, and files ---------------------------------------------------------------------------------------------

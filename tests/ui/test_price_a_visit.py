@@ -482,7 +482,7 @@ def test_a_saved_visit_opens_as_it_was():
         (b'{"items": [], "date": "2025-10-15", "name": "x"}', "A visit has no 'name'"),
         (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "state": "CA"}', "which has"),
         (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "rule": "quarter"}', "quarter"),
-        (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "discipline": 5}', "discipline is 5, which is no text"),
+        (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "discipline": 5}', "which is no text"),
     ],
 )
 def test_a_file_that_is_none_is_told_and_changes_nothing(content, words_shown):
