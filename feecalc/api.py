@@ -8,7 +8,6 @@ feecalc.fee_schedule(release="2025D", locality="10112-00")
 
 import datetime as dt
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -21,6 +20,7 @@ import polars.selectors as cs
 
 from feecalc import locality, policy
 from feecalc.errors import InputError
+from feecalc.likeness import alike
 from feecalc.locality import NATIONWIDE, Answer, Place
 from feecalc.money import FACTOR_SCALE, decimals, dollars, to_cents, to_dollars
 from feecalc.pricing import engine, explain, fee, outcomes, rows
@@ -272,18 +272,10 @@ class OpenSchedule:
 
     def near(self, code: str, release: str, count: int = 5) -> list[str]:
         """The codes of a release that look most like an unknown one: by likeness, then labelled ones, then payable ones."""
-        import difflib  # only a mistyped code needs it
-
         table = self.schedule.table(release, "pprrvu").filter(pl.col("modifier") == "")
-        labels = self.labels
-        letters = Counter(code)
-        alike = []
-        for candidate, status in table.select("hcpcs", "status").iter_rows():
-            shared = (letters & Counter(candidate)).total()
-            if candidate[0] == code[0] and shared >= len(code) - 1:
-                ratio = difflib.SequenceMatcher(None, code, candidate).ratio()
-                alike.append((-ratio, candidate not in labels, status != "A", candidate))
-        return [candidate for *_, candidate in sorted(alike)[:count]]
+        status = dict(table.select("hcpcs", "status").iter_rows())
+        found = alike(code, status)
+        return sorted(found, key=lambda one: (-found[one], one not in self.labels, status[one] != "A", one))[:count]
 
     # Many lines --------------------------------------------------------------------------------------------------------
 

@@ -68,7 +68,12 @@ def _beware(priced: Priced) -> list[str]:
     lacking = [f"`{addon.hcpcs}` without its main code" for addon in priced.edits.addon if addon.missing]
     lines = list(dict.fromkeys(found.line for found in priced.findings))
     modified = [f"modifiers and units of line {' and '.join(map(str, lines))}"] if lines else []
-    return [*edited, *over, *lacking, *modified]
+    tied = (
+        ["minutes that tie, whose units may as well be another code's"]
+        if any(m.alternatives for m in priced.units.values())
+        else []
+    )
+    return [*edited, *over, *lacking, *modified, *tied]
 
 
 def _over(priced: Priced) -> list[UnitLimit]:
@@ -393,7 +398,12 @@ def _assumptions(priced: Priced) -> list[str]:
 
 
 def _flags(priced: Priced) -> list[str]:
-    return list(dict.fromkeys(f"{quote.hcpcs}: {said}" for quote in priced.day.quotes for said in quote.notes))
+    """What is noted of the lines, each note once with the codes that it is of."""
+    codes: dict[str, list[str]] = {}
+    for quote in priced.day.quotes:
+        for said in quote.notes:
+            codes.setdefault(said, []).append(quote.hcpcs)
+    return [f"{', '.join(dict.fromkeys(found))}: {said}" for said, found in codes.items()]
 
 
 def _file_name(priced: Priced) -> str:

@@ -261,7 +261,7 @@ def _one_discipline() -> str:
 
 
 def _grid() -> None:
-    column = st.column_config.TextColumn
+    column = partial(st.column_config.TextColumn, default="")  # else the cells of a new row say None
     heads = {
         "code": column("Code", width=70, help=words.term("code")),
         "minutes": column("Minutes", width=84, help=words.term("minutes")),
