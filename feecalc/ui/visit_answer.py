@@ -68,11 +68,8 @@ def _beware(priced: Priced) -> list[str]:
     lacking = [f"`{addon.hcpcs}` without its main code" for addon in priced.edits.addon if addon.missing]
     lines = list(dict.fromkeys(found.line for found in priced.findings))
     modified = [f"modifiers and units of line {' and '.join(map(str, lines))}"] if lines else []
-    tied = (
-        ["minutes that tie, whose units may as well be another code's"]
-        if any(m.alternatives for m in priced.units.values())
-        else []
-    )
+    open_ways = not priced.visit.choice and any(made.alternatives for made in priced.units.values())
+    tied = ["minutes that tie, whose units may as well be another code's"] if open_ways else []
     return [*edited, *over, *lacking, *modified, *tied]
 
 
