@@ -56,7 +56,7 @@ def head(priced: Priced, here: Where, left_out: Sequence[str], codes: dict[str, 
         st.markdown(words.md(shares(priced)), help=words.term("coinsurance", "sequestration", "received"))
     shell.release_line(first.release, first.in_force, first.conversion_factor if has_amount(priced) else None)
     if beware := _beware(priced):
-        st.markdown(f":material/warning: To look at below: {', '.join(beware)}.")
+        st.markdown(f":material/warning: To look at below: {'; '.join(beware)}.")
     for quote in {quote.hcpcs: quote for quote in priced.day.quotes}.values():
         _unknown(quote, codes, replace)
 
@@ -372,7 +372,7 @@ def source(priced: Priced, sentence: str, told: Sequence[str], codes: dict[str, 
             )
         st.caption(
             "The link in the address bar holds the codes, the minutes, the place and the date, and nothing of a patient. The"
-            " saved file also holds what you typed as allowed so far and as deductible."
+            " saved file also holds what was allowed so far and the deductible."
         )
 
 
