@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, cached_property
+from itertools import islice
 from threading import Lock
 from typing import Any, TypedDict, Unpack, overload
 
@@ -156,19 +157,31 @@ class OpenSchedule:
         the date of service defaults to today, the place to the national amount. Raises InputError for values that cannot be
         understood, NotLoadedError for a release that is not there.
         """
-        return self._quotes([Asked(hcpcs, units, _listed(modifiers), charge, minutes)], circumstances)[0]
+        return self._quotes([[Asked(hcpcs, units, _listed(modifiers), charge, minutes)]], circumstances)[0]
 
     def price_day(self, asked: Sequence[str | Asked], **circumstances: Unpack[Circumstances]) -> Day:
         """Price the codes that one patient had on one day from one practitioner together, as `Asked` or as text.
 
         Text is a code with its modifiers and units: "97110", "97110x2", "97110-GP-CQ x2". Errors as `price`.
         """
-        lines = [one if isinstance(one, Asked) else Asked.parse(one) for one in asked]
-        if not lines:
-            raise InputError("No code was given.")
-        return Day(tuple(self._quotes(lines, circumstances)))
+        return self.price_days([asked], **circumstances)[0]
 
-    def _quotes(self, asked: Sequence[Asked], given: Circumstances) -> list[Quote]:
+    def price_days(self, days: Sequence[Sequence[str | Asked]], **circumstances: Unpack[Circumstances]) -> tuple[Day, ...]:
+        """Price several days, each by itself and all in the same circumstances: what one day would be with other codes.
+
+        Errors as `price`.
+        """
+        asked = [[one if isinstance(one, Asked) else Asked.parse(one) for one in day] for day in days]
+        if not all(asked):
+            raise InputError("No code was given.")
+        quotes = iter(self._quotes(asked, circumstances))
+        return tuple(Day(tuple(islice(quotes, len(day)))) for day in asked)
+
+    def _quotes(self, days: Sequence[Sequence[Asked]], given: Circumstances) -> list[Quote]:
+        """The answers line by line, day after day; a day is a claim. No days, no answers."""
+        asked = [one for day in days for one in day]
+        if not asked:
+            return []
         zip_code, key, state = given.get("zip"), given.get("locality"), given.get("state")
         if len([p for p in (zip_code, key, state) if p]) > 1:
             raise InputError("Give one of ZIP, locality and state, not several.")
@@ -179,7 +192,7 @@ class OpenSchedule:
         place = answer.place or NATIONWIDE
         lines = [
             {
-                "claim_id": 1,
+                "claim_id": claim,
                 "line": number,
                 "service_date": on,
                 "hcpcs": one.code,
@@ -196,7 +209,8 @@ class OpenSchedule:
                 "qp": given.get("qp", False),
                 "deductible_left": deductible,
             }
-            for number, one in enumerate(asked, 1)
+            for claim, day in enumerate(days, 1)
+            for number, one in enumerate(day, 1)
         ]
         worked = self._work_out(lines, [serving.name] if serving else [], [one.code for one in asked])
         unplaced = answer.reason is not None and serving is not None

@@ -176,7 +176,7 @@ def price(visit: Visit, opened: OpenSchedule, edits: Edits | None = None) -> Pri
         edits=found,
         findings=therapy_modifiers.check(checks),
         totals=totals,
-        stakes=tuple(_stake(pair, lines, day, visit, opened) for pair in found.ptp),
+        stakes=_stakes(found.ptp, lines, day, visit, opened),
     )
 
 
@@ -190,20 +190,20 @@ def _one_a_pool(running: Sequence[thresholds.Running], year: int, of: Sequence[s
 
     A pool that the visit has nothing of, and that nothing was allowed for, is left out.
     """
-    cents = {thresholds.pool_of(name).name: 0 for name in of if name}
+    ours = [thresholds.pool_of(name).name for name in of if name]
+    cents = dict.fromkeys(ours, 0)
     for one in running:
         cents[one.pool] = cents.get(one.pool, 0) + one.cents
-    ours = {thresholds.pool_of(name).name for name in of if name}
     return [thresholds.Running(year, pool, amount) for pool, amount in cents.items() if amount or pool in ours]
 
 
-def _stake(pair: Pair, lines: Sequence[Asked], day: Day, visit: Visit, opened: OpenSchedule) -> Stake:
-    """What the day is allowed less without the lines of the pair's second column: after reductions, as they are priced anew."""
-    rest = [line for n, line in enumerate(lines, 1) if n not in pair.lines2]
-    if not day.whole or not rest:
-        return Stake(pair, None)
-    less = opened.price_day(rest, **visit.circumstances)
-    return Stake(pair, day.total("allowed") - less.total("allowed") if less.whole else None)
+def _stakes(pairs: Sequence[Pair], lines: Sequence[Asked], day: Day, visit: Visit, opened: OpenSchedule) -> tuple[Stake, ...]:
+    """What the day is allowed less without the lines of a pair's second column: after reductions, as they are priced anew."""
+    left = {pair.lines2: [line for n, line in enumerate(lines, 1) if n not in pair.lines2] for pair in pairs}
+    asked = {without: rest for without, rest in left.items() if rest and day.whole}
+    days = dict(zip(asked, opened.price_days(list(asked.values()), **visit.circumstances), strict=True))
+    less = {without: day.total("allowed") - one.total("allowed") for without, one in days.items() if one.whole}
+    return tuple(Stake(pair, less.get(pair.lines2)) for pair in pairs)
 
 
 # From minutes to lines -----------------------------------------------------------------------------------------------------

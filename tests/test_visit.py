@@ -185,3 +185,13 @@ def test_what_cannot_be_is_refused(priced, visit, said):
 def test_a_code_that_stands_twice_makes_its_units_once(priced):
     found = priced(Visit([Item("97110", minutes=10), Item("97140", minutes=15), Item("97110", minutes=20)], ON))
     assert lines(found) == [("97110", 2, "GP"), ("97140", 1, "GP")]
+
+
+def test_what_is_at_stake_is_the_day_without_the_second_column(priced, opened):
+    codes = [Item(code, minutes=15) for code in ("97530", "97110", "97112", "97537")] + [Item("97150"), Item("98940")]
+    found = priced(Visit(codes, dt.date(2024, 8, 1), deductible_left="100"))
+    assert len(found.stakes) > 5
+    for stake in found.stakes:
+        rest = [line for n, line in enumerate(found.lines, 1) if n not in stake.pair.lines2]
+        less = opened.price_day(rest, date="2024-08-01", deductible_left="100")
+        assert stake.dollars == found.day.total("allowed") - less.total("allowed"), stake.pair.sentence
