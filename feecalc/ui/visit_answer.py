@@ -1,6 +1,6 @@
 """The answer to a visit, drawn: the sentence and the picture, lines with their traces, edits, units, thresholds, sources."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import polars as pl
@@ -15,7 +15,7 @@ from feecalc.therapy_codes import disciplines
 from feecalc.thresholds import History
 from feecalc.ui import pictures, sheet, shell, where, words
 from feecalc.ui.where import Where
-from feecalc.visit import Priced
+from feecalc.visit import Priced, Stake
 from feecalc.visit_files import to_json
 
 WAYS = 8  # equally right ways to give units that are offered
@@ -192,16 +192,16 @@ def units(priced: Priced, choose: Callable[..., None]) -> None:
         if made.alternatives:
             more = f" {len(made.alternatives) - WAYS} more are not listed." if len(made.alternatives) > WAYS else ""
             st.markdown(f"Equally right, to choose with one click:{more}")
-            choices = [
-                (", ".join(f"{code} {words.units(units)}" for code, units in way.items()), way)
-                for way in made.alternatives[:WAYS]
-            ]
-            where.buttons([(label, dict(way)) for label, way in choices], f"visit_way_{name}", choose)
+            where.buttons([(_way(way), dict(way)) for way in made.alternatives[:WAYS]], f"visit_way_{name}", choose)
         with st.expander(f"Why these units? {name}", icon=":material/help:"):
             for reason in made.reasons:
                 at = f"`{reason.hcpcs}`{f', unit {reason.unit}' if reason.unit else ''}: " if reason.hcpcs else ""
                 st.markdown(f"{at}{words.md(reason.sentence)}")
                 st.caption(f"{reason.standing.capitalize()}: {words.md(reason.source)}")
+
+
+def _way(way: Mapping[str, int]) -> str:
+    return ", ".join(f"{code} {words.units(units)}" for code, units in way.items())
 
 
 def findings(priced: Priced) -> None:
@@ -228,11 +228,11 @@ def edits(priced: Priced) -> None:
     st.subheader("Edits between the codes", anchor=False, help=words.term("ptp", "mue", "addon"))
     for stake in priced.stakes:
         pair = stake.pair
-        if stake.dollars is None:
-            dollars = "What is at stake cannot be said: a line has no amount."
-        else:
-            dollars = f"At stake: {words.money(stake.dollars)}, which the visit is allowed less without {pair.column2}."
-        said = [f"**{words.md(pair.sentence)}** {words.md(pair.rationale)}", words.md(dollars), words.md(pair.modifiers)]
+        said = [
+            f"**{words.md(pair.sentence)}** {words.md(pair.rationale)}",
+            words.md(_at_stake(stake)),
+            words.md(pair.modifiers),
+        ]
         said += [words.md(f"{pair.in_force} Table of {pair.quarter}."), _small(pair.standing, pair.source)]
         (st.warning if pair.denied else st.info)("\n\n".join(said), icon=":material/join_inner:")
     limits = _over(priced)
@@ -258,6 +258,12 @@ def edits(priced: Priced) -> None:
         "The lines count as one patient's day with one practitioner. An edit is no coverage decision, nor is its absence; it"
         " changes no amount on this page."
     )
+
+
+def _at_stake(stake: Stake) -> str:
+    if stake.dollars is None:
+        return "What is at stake cannot be said: a line has no amount."
+    return f"At stake: {words.money(stake.dollars)}, which the visit is allowed less without {stake.pair.column2}."
 
 
 def _not_checked(priced: Priced) -> str:
@@ -432,7 +438,11 @@ def _table(priced: Priced) -> pl.DataFrame:
 
 def printable(priced: Priced, sentence: str, told: Sequence[str], codes: dict[str, str]) -> bytes:
     """The visit as a page to print."""
-    said = [*told, *(stake.pair.sentence for stake in priced.stakes)]
+    said = [*told, *(f"{stake.pair.sentence} {_at_stake(stake)}" for stake in priced.stakes)]
+    for name, made in priced.units.items():
+        if made.alternatives and not priced.visit.choice:
+            more = "; …" if len(made.alternatives) > WAYS else ""
+            said.append(f"{name}: minutes tie. Equally right: {'; '.join(map(_way, made.alternatives[:WAYS]))}{more}.")
     said += [f"Line {found.line}. {found.sentence} {found.remedy}" for found in priced.findings]
     said += [total.kx.sentence for total in priced.totals.values()]
     # On paper the tables that were not checked are named; what to load is for the screen and the workbook.

@@ -2,12 +2,13 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from feecalc.ui import rows, sheet, words
+from feecalc.ui import rows, sheet, visit_answer, words
 from feecalc.visit import Item, Visit, price
 from feecalc.visit_files import to_json
 
@@ -566,6 +567,16 @@ def test_the_printable_page_holds_the_answer_and_no_unescaped_text(opened):
     assert "usually CARC 59" in page
     assert "<script" not in page
     assert "http" not in page
+
+
+def test_the_printable_page_tells_ties_and_what_is_at_stake(opened):
+    items = [Item("97530", minutes=20), Item("97537", minutes=20)]
+    tied = Visit(items, dt.date(2024, 8, 1))
+    page = visit_answer.printable(price(tied, opened), "headline", [], {}).decode()
+    assert "PT: minutes tie. Equally right: 97530 1 unit, 97537 2 units." in page
+    assert "At stake: $23.97, which the visit is allowed less without 97537." in page
+    chosen = replace(tied, choice={"97530": 1})
+    assert "minutes tie" not in visit_answer.printable(price(chosen, opened), "headline", [], {}).decode()
 
 
 def test_steps_of_a_waterfall_in_words(opened):
