@@ -270,11 +270,11 @@ def _not_checked(priced: Priced) -> str:
     return " · ".join(f"{TABLES[one.table]} of {one.quarter}" for one in priced.edits.not_checked)
 
 
-def year(priced: Priced, history: tuple[str, History] | None, opened: Callable[[], None]) -> None:
+def year(priced: Priced, history: tuple[str, History] | None, opened: Callable[[], None], forget: Callable[[], None]) -> None:
     """The year's totals against the KX and review thresholds.
 
     `history` is the name of the file that says what was allowed before, as it was read; else boxes ask for it. `opened` is
-    called when a file was given or taken away.
+    called when a file was given, `forget` to go back to the boxes.
     """
     if not priced.totals:
         return
@@ -287,7 +287,7 @@ def year(priced: Priced, history: tuple[str, History] | None, opened: Callable[[
             st.markdown(f"{before}: by `{words.md(history[0])}`.")
         st.markdown(f"With this visit {words.money_md(total.after)}. {words.md(total.kx.sentence)}")
         st.markdown(words.md(total.review.sentence))
-    _history(history, opened)
+    _history(history, opened, forget)
     with st.expander("What counts, and what KX says", icon=":material/help:"):
         for note in thresholds.notes():
             st.markdown(words.md(note.sentence))
@@ -308,7 +308,7 @@ def _so_far_box(name: str, total: thresholds.Total) -> None:
         st.caption("As long as it is empty: if nothing was allowed before this visit.")
 
 
-def _history(history: tuple[str, History] | None, opened: Callable[[], None]) -> None:
+def _history(history: tuple[str, History] | None, opened: Callable[[], None], forget: Callable[[], None]) -> None:
     """A file in place of the boxes, and what was left out of it."""
     with st.popover("From a history file", icon=":material/upload_file:"):
         st.file_uploader(
@@ -323,7 +323,8 @@ def _history(history: tuple[str, History] | None, opened: Callable[[], None]) ->
         )
     if history is None:
         return
-    _, found = history
+    name, found = history
+    st.button(f"Leave out {words.md(name)}", key="visit_history_forget", on_click=forget, icon=":material/close:")
     rows = "1 row counts" if found.counted == 1 else f"{found.counted:,} rows count"
     st.caption(" ".join([f"{rows}.", *map(words.md, found.notes)]))
     if found.problems:

@@ -251,7 +251,10 @@ def test_a_history_file_brings_the_threshold_for_whatever_date_is_asked():
     assert "2350" not in str(page.query_params)
     put(page, "date_input", "visit_date", dt.date(2026, 8, 3))
     assert "$40.00 allowed in 2026 before this visit" in said(page)
-    page.file_uploader(key="visit_history_0").set_value(("past.csv", b"when,what\n1,2\n", "text/csv"))
+    click(page, "Leave out past.csv")
+    assert page.text_input(key="visit_so_far_pt_slp").value == "10.00", "what was typed is still there"
+    assert "past.csv" not in said(page)
+    page.file_uploader(key="visit_history_1").set_value(("past.csv", b"when,what\n1,2\n", "text/csv"))
     checked(page.run())
     assert "The history file: past.csv has no column date, allowed" in page.error[0].value.replace("\\", "")
     assert sentence(page).startswith("Medicare allows $100.70"), "the visit is priced all the same"

@@ -444,7 +444,7 @@ def _history_opened() -> None:
 
 
 def _history_forgotten() -> None:
-    """Amounts from elsewhere take the place of a history file."""
+    """The boxes, or a saved visit, take the place of a history file."""
     st.session_state["visit:history"] = None
     st.session_state["visit:history box"] = st.session_state.get("visit:history box", 0) + 1
 
@@ -458,7 +458,10 @@ def _history(problems: list[str]) -> tuple[str, History] | None:
     try:
         return name, read_history(Path(name), HERE.date.year, before=HERE.date, content=content)
     except InputError as error:
-        problems.append(f"The history file: {error}")
+        if st.session_state.get(visit_answer.history_key()) is None:  # its box is empty, so that it could not be taken away
+            _history_forgotten()
+        else:
+            problems.append(f"The history file: {error}")
         return None
 
 
@@ -602,7 +605,7 @@ def _below(
             visit_answer.edits(priced)
         with right:
             visit_answer.units(priced, _choose)
-            visit_answer.year(priced, history, _history_opened)
+            visit_answer.year(priced, history, _history_opened, _history_forgotten)
     else:
         visit_answer.edits(priced)
     visit_answer.source(priced, sentence, problems, codes)
