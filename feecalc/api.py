@@ -8,11 +8,11 @@ feecalc.fee_schedule(release="2025D", locality="10112-00")
 
 import datetime as dt
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, cached_property
+from itertools import islice
 from threading import Lock
 from typing import Any, TypedDict, Unpack, overload
 
@@ -21,8 +21,9 @@ import polars.selectors as cs
 
 from feecalc import locality, policy
 from feecalc.errors import InputError
+from feecalc.likeness import alike
 from feecalc.locality import NATIONWIDE, Answer, Place
-from feecalc.money import FACTOR_SCALE, decimals, dollars, to_cents
+from feecalc.money import FACTOR_SCALE, decimals, dollars, to_cents, to_dollars
 from feecalc.pricing import engine, explain, fee, outcomes, rows
 from feecalc.pricing.lines import MOST_UNITS, codes_of
 from feecalc.pricing.shares import PARTICIPATION
@@ -158,29 +159,42 @@ class OpenSchedule:
         the date of service defaults to today, the place to the national amount. Raises InputError for values that cannot be
         understood, NotLoadedError for a release that is not there.
         """
-        return self._quotes([Asked(hcpcs, units, _listed(modifiers), charge, minutes)], circumstances)[0]
+        return self._quotes([[Asked(hcpcs, units, _listed(modifiers), charge, minutes)]], circumstances)[0]
 
     def price_day(self, asked: Sequence[str | Asked], **circumstances: Unpack[Circumstances]) -> Day:
         """Price the codes that one patient had on one day from one practitioner together, as `Asked` or as text.
 
         Text is a code with its modifiers and units: "97110", "97110x2", "97110-GP-CQ x2". Errors as `price`.
         """
-        lines = [one if isinstance(one, Asked) else Asked.parse(one) for one in asked]
-        if not lines:
-            raise InputError("No code was given.")
-        return Day(tuple(self._quotes(lines, circumstances)))
+        return self.price_days([asked], **circumstances)[0]
 
-    def _quotes(self, asked: Sequence[Asked], given: Circumstances) -> list[Quote]:
+    def price_days(self, days: Sequence[Sequence[str | Asked]], **circumstances: Unpack[Circumstances]) -> tuple[Day, ...]:
+        """Price several days, each by itself and all in the same circumstances: what one day would be with other codes.
+
+        Errors as `price`.
+        """
+        asked = [[one if isinstance(one, Asked) else Asked.parse(one) for one in day] for day in days]
+        if not all(asked):
+            raise InputError("No code was given.")
+        quotes = iter(self._quotes(asked, circumstances))
+        return tuple(Day(tuple(islice(quotes, len(day)))) for day in asked)
+
+    def _quotes(self, days: Sequence[Sequence[Asked]], given: Circumstances) -> list[Quote]:
+        """The answers line by line, day after day; a day is a claim. No days, no answers."""
+        asked = [one for day in days for one in day]
+        if not asked:
+            return []
         zip_code, key, state = given.get("zip"), given.get("locality"), given.get("state")
         if len([p for p in (zip_code, key, state) if p]) > 1:
             raise InputError("Give one of ZIP, locality and state, not several.")
+        deductible = _deductible(given)
         on, dated_by = self._date(given.get("date"), given.get("release"))
         serving, in_force = self.schedule.serving(on)
         answer = self._place(serving, on, zip_code, key, state)
         place = answer.place or NATIONWIDE
         lines = [
             {
-                "claim_id": 1,
+                "claim_id": claim,
                 "line": number,
                 "service_date": on,
                 "hcpcs": one.code,
@@ -195,9 +209,10 @@ class OpenSchedule:
                 "provider_type": given.get("provider_type"),
                 "participation": "participating" if given.get("participating", True) else "nonparticipating",
                 "qp": given.get("qp", False),
-                "deductible_left": str(given.get("deductible_left", 0)),
+                "deductible_left": deductible,
             }
-            for number, one in enumerate(asked, 1)
+            for claim, day in enumerate(days, 1)
+            for number, one in enumerate(day, 1)
         ]
         worked = self._work_out(lines, [serving.name] if serving else [], [one.code for one in asked])
         unplaced = answer.reason is not None and serving is not None
@@ -273,18 +288,10 @@ class OpenSchedule:
 
     def near(self, code: str, release: str, count: int = 5) -> list[str]:
         """The codes of a release that look most like an unknown one: by likeness, then labelled ones, then payable ones."""
-        import difflib  # only a mistyped code needs it
-
         table = self.schedule.table(release, "pprrvu").filter(pl.col("modifier") == "")
-        labels = self.labels
-        letters = Counter(code)
-        alike = []
-        for candidate, status in table.select("hcpcs", "status").iter_rows():
-            shared = (letters & Counter(candidate)).total()
-            if candidate[0] == code[0] and shared >= len(code) - 1:
-                ratio = difflib.SequenceMatcher(None, code, candidate).ratio()
-                alike.append((-ratio, candidate not in labels, status != "A", candidate))
-        return [candidate for *_, candidate in sorted(alike)[:count]]
+        status = dict(table.select("hcpcs", "status").iter_rows())
+        found = alike(code, status)
+        return sorted(found, key=lambda one: (-found[one], one not in self.labels, status[one] != "A", one))[:count]
 
     # Many lines --------------------------------------------------------------------------------------------------------
 
@@ -516,6 +523,18 @@ class OpenSchedule:
         names = self.schedule.table(serving.name, "pprrvu")["hcpcs"].unique(maintain_order=True)
         words = {**self.descriptions(serving.name), **self.labels}
         return {code: words.get(code, "") for code in names}
+
+
+def _deductible(given: Circumstances) -> str:
+    """What is still open of the deductible, in dollars. Raises InputError where it is no amount or below 0."""
+    amount = str(given.get("deductible_left") or 0)
+    try:
+        cents = to_cents(amount)
+    except ValueError as error:
+        raise InputError(f"The deductible still open: {error}.") from None
+    if cents < 0:
+        raise InputError(f"The deductible still open is below 0: {amount}.")
+    return str(to_dollars(cents))
 
 
 def _enumerated(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:

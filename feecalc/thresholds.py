@@ -373,20 +373,26 @@ def _ordinal(number: int) -> str:
 class History:
     """What a file says that one patient was allowed in a year: cents by the pool's name, and what was not counted.
 
-    `counted` is the number of rows in the totals, `other_years` the rows of each other year, `problems` every row that could
-    not be read, `notes` what else the reader should know.
+    `counted` is the number of rows in the totals, `other_years` the rows of each other year, `later` those of the year that
+    are not before the day asked for, `problems` every row that could not be read, `notes` what else the reader should know.
     """
 
     year: int
     cents: dict[str, int]
     counted: int
     other_years: dict[int, int]
+    later: int
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
     def allowed(self, discipline: str) -> Decimal:
         """The total of a discipline's pool, in dollars."""
         return to_dollars(self.cents.get(pool_of(discipline).name, 0))
+
+    @property
+    def so_far(self) -> dict[str, str]:
+        """The total of each pool in dollars, under its first discipline, as a visit takes them."""
+        return {pool.disciplines[0]: str(to_dollars(self.cents[pool.name])) for pool in pools()}
 
 
 @dataclass(frozen=True)
@@ -398,17 +404,18 @@ class _Cells:
     first_row: int
 
 
-def read_history(path: Path, year: int) -> History:
+def read_history(path: Path, year: int, before: dt.date | None = None, content: bytes | None = None) -> History:
     """Read one patient's past therapy lines: csv, xlsx or parquet with columns date, allowed, and discipline or modifier.
 
     Grain: one row a line. `allowed` is in dollars; a discipline is PT, OT or SLP, a modifier holds one of GP, GO and GN.
-    Rows of other years are counted and left out, rows that cannot be read are listed in `problems`, and the rest is kept.
-    Raises InputError where the file or its columns cannot be read.
+    Rows of other years, and of the day `before` and later, are counted and left out: they may be the visit itself. Rows that
+    cannot be read are listed in `problems`, and the rest is kept. `content` are the file's bytes where they are in memory;
+    `path` then only names it. Raises InputError where the file or its columns cannot be read.
     """
-    cells = _open(path)
+    cells = _open(path, content)
     columns = _columns(cells.names, path.name)
     totals = {pool.name: 0 for pool in pools()}
-    counted, blank, taken_back = 0, 0, 0
+    counted, blank, taken_back, later = 0, 0, 0, 0
     other_years: Counter[int] = Counter()
     problems: list[Problem] = []
     for number, row in enumerate(cells.rows, cells.first_row):
@@ -423,16 +430,21 @@ def read_history(path: Path, year: int) -> History:
         if on.year != year:
             other_years[on.year] += 1
             continue
+        if before is not None and on >= before:
+            later += 1
+            continue
         totals[pool_of(discipline).name] += cents
         counted += 1
         taken_back += cents < 0
     said = ["Every row is taken as the same patient's."]
     said += [f"{_rows(count)} of {other} left out: only {year} counts." for other, count in sorted(other_years.items())]
+    if later:
+        said.append(f"{_rows(later)} of {before} or later left out: only what came before that day counts.")
     if blank:
         said.append(f"{_rows(blank)} without anything in it passed over.")
     if taken_back:
         said.append(f"{_rows(taken_back)} with an amount below 0 taken off the total.")
-    return History(year, totals, counted, dict(sorted(other_years.items())), tuple(problems), tuple(said))
+    return History(year, totals, counted, dict(sorted(other_years.items())), later, tuple(problems), tuple(said))
 
 
 class _UnreadableError(Exception):
@@ -518,50 +530,49 @@ def _columns(names: Sequence[str], file: str) -> dict[str, list[int]]:
     return found
 
 
-def _open(path: Path) -> _Cells:
+def _open(path: Path, content: bytes | None) -> _Cells:
     """A file's cells as trimmed text. Raises InputError where it cannot be read."""
     readers = {".csv": _csv, ".tsv": _csv, ".txt": _csv, ".xlsx": _xlsx, ".parquet": _parquet}
     if path.suffix.lower() not in readers:
         raise InputError(f"{path.name}: a history file is .csv, .xlsx or .parquet.")
-    if not path.is_file():
+    if content is None and not path.is_file():
         raise InputError(f"{path} is not a file.")
     try:
-        return readers[path.suffix.lower()](path)
+        return readers[path.suffix.lower()](path.name, path.read_bytes() if content is None else content)
     except (pl.exceptions.PolarsError, csv.Error, zipfile.BadZipFile, ValueError, TypeError) as error:
         # The words of a reader may hold values of the file, so they are left out.
         raise InputError(f"{path.name} cannot be read as {path.suffix[1:]}: it is damaged, or something else.") from error
 
 
-def _csv(path: Path) -> _Cells:
-    raw = path.read_bytes()
+def _csv(name: str, content: bytes) -> _Cells:
     try:
-        text = raw.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:  # what spreadsheets on Windows write
-        text = raw.decode("cp1252", errors="replace")
+        text = content.decode("cp1252", errors="replace")
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
-        raise InputError(f"{path.name} is empty.")
+        raise InputError(f"{name} is empty.")
     separator = max(SEPARATORS, key=lines[0].count)
     rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator)]
     header = next(number for number, row in enumerate(rows) if any(row))
     return _cells(rows[header], rows[header + 1 :], header + 2)
 
 
-def _xlsx(path: Path) -> _Cells:
+def _xlsx(name: str, content: bytes) -> _Cells:
     import fastexcel  # here and not above: most histories are no workbooks
 
     try:
-        cells = pl.read_excel(path, sheet_id=1, has_header=False, drop_empty_rows=False, infer_schema_length=0)
+        cells = pl.read_excel(io.BytesIO(content), sheet_id=1, has_header=False, drop_empty_rows=False, infer_schema_length=0)
     except pl.exceptions.NoDataError:
-        raise InputError(f"{path.name}: the first sheet is empty.") from None
+        raise InputError(f"{name}: the first sheet is empty.") from None
     except fastexcel.FastExcelError as error:
-        raise ValueError(path.name) from error
+        raise ValueError(name) from error
     rows = [[str(value).strip() if value is not None else "" for value in row] for row in cells.iter_rows()]
     return _cells(rows[0], rows[1:], 2)
 
 
-def _parquet(path: Path) -> _Cells:
-    frame = pl.read_parquet(path, glob=False)
+def _parquet(name: str, content: bytes) -> _Cells:
+    frame = pl.read_parquet(io.BytesIO(content))
     rows = [[str(value).strip() if value is not None else "" for value in row] for row in frame.iter_rows()]
     return _cells(frame.columns, rows, 1)
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from feecalc import policy
 from feecalc.errors import InputError
+from feecalc.likeness import alike
 from feecalc.therapy_codes import Discipline
 from feecalc.therapy_codes import discipline as discipline_of
 from feecalc.therapy_codes import units as known_units
@@ -281,7 +282,8 @@ def _kind(hcpcs: str, stated: Collection[str]) -> _Kind:
         )
     if hcpcs in stated:
         return _timed_kind(FIFTEEN, "assumed")
-    near = [code for code in _kinds() if sum(a != b for a, b in zip(code, hcpcs, strict=True)) == 1]
+    likeness = alike(hcpcs, _kinds())
+    near = sorted(likeness, key=lambda code: (-likeness[code], code))
     meant = f" Did you mean {', '.join(near[:6])}?" if near else ""
     raise InputError(
         f"feecalc does not know {hcpcs} as a timed or an untimed code, and does not guess.{meant} If it is a 15-minute code, "

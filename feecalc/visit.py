@@ -10,8 +10,6 @@ knows no patient.
 """
 
 import datetime as dt
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal
@@ -22,6 +20,7 @@ from feecalc import therapy_modifiers, thresholds, units
 from feecalc.api import Asked, Circumstances, OpenSchedule
 from feecalc.edits import Answer, Edits, Pair
 from feecalc.errors import InputError
+from feecalc.money import to_cents, to_dollars
 from feecalc.quote import Day, Quote
 from feecalc.therapy_codes import discipline as discipline_of
 from feecalc.therapy_codes import disciplines, kinds
@@ -177,7 +176,7 @@ def price(visit: Visit, opened: OpenSchedule, edits: Edits | None = None) -> Pri
         edits=found,
         findings=therapy_modifiers.check(checks),
         totals=totals,
-        stakes=tuple(_stake(pair, lines, day, visit, opened) for pair in found.ptp),
+        stakes=_stakes(found.ptp, lines, day, visit, opened),
     )
 
 
@@ -187,20 +186,24 @@ def _therapy(of: Sequence[str | None], day: Day) -> Iterable[tuple[int, tuple[st
 
 
 def _one_a_pool(running: Sequence[thresholds.Running], year: int, of: Sequence[str | None]) -> list[thresholds.Running]:
-    """One total a pool: the amounts of disciplines that share one are added, pools of the visit without one begin at 0."""
-    cents = {thresholds.pool_of(name).name: 0 for name in of if name}
+    """One total a pool: the amounts of disciplines that share one are added, pools of the visit without one begin at 0.
+
+    A pool that the visit has nothing of, and that nothing was allowed for, is left out.
+    """
+    ours = [thresholds.pool_of(name).name for name in of if name]
+    cents = dict.fromkeys(ours, 0)
     for one in running:
         cents[one.pool] = cents.get(one.pool, 0) + one.cents
-    return [thresholds.Running(year, pool, amount) for pool, amount in cents.items()]
+    return [thresholds.Running(year, pool, amount) for pool, amount in cents.items() if amount or pool in ours]
 
 
-def _stake(pair: Pair, lines: Sequence[Asked], day: Day, visit: Visit, opened: OpenSchedule) -> Stake:
-    """What the day is allowed less without the lines of the pair's second column: after reductions, as they are priced anew."""
-    rest = [line for n, line in enumerate(lines, 1) if n not in pair.lines2]
-    if not day.whole or not rest:
-        return Stake(pair, None)
-    less = opened.price_day(rest, **visit.circumstances)
-    return Stake(pair, day.total("allowed") - less.total("allowed") if less.whole else None)
+def _stakes(pairs: Sequence[Pair], lines: Sequence[Asked], day: Day, visit: Visit, opened: OpenSchedule) -> tuple[Stake, ...]:
+    """What the day is allowed less without the lines of a pair's second column: after reductions, as they are priced anew."""
+    left = {pair.lines2: [line for n, line in enumerate(lines, 1) if n not in pair.lines2] for pair in pairs}
+    asked = {without: rest for without, rest in left.items() if rest and day.whole}
+    days = dict(zip(asked, opened.price_days(list(asked.values()), **visit.circumstances), strict=True))
+    less = {without: day.total("allowed") - one.total("allowed") for without, one in days.items() if one.whole}
+    return tuple(Stake(pair, less.get(pair.lines2)) for pair in pairs)
 
 
 # From minutes to lines -----------------------------------------------------------------------------------------------------
@@ -264,7 +267,10 @@ def _modifiers(item: Item, visit: Visit) -> tuple[str, ...]:
 
 
 def _asked(item: Item, count: int, modifiers: Iterable[str]) -> Asked:
-    charge = None if not item.charge else str(Decimal(str(item.charge).replace("$", "").replace(",", "")) * count)
+    try:
+        charge = to_dollars(to_cents(item.charge) * count) if item.charge else None
+    except ValueError as error:
+        raise InputError(f"{item.hcpcs}, charge: {error}. Give dollars, such as 60.00.") from None
     return Asked(item.hcpcs, count, tuple(dict.fromkeys((*filter(None, modifiers), *item.modifiers))), charge)
 
 
@@ -292,6 +298,8 @@ def _checked(item: Item, visit: Visit) -> Item:
         raise InputError(f"{code} has minutes and units: give one of them, so that it is clear which counts.")
     if item.units is None and item.minutes is None and timed and name:
         raise InputError(f"{code} is billed by the minute: give its minutes, or its units.")
+    if item.units is None and item.minutes is not None and timed and not name and kinds().get(code) == "always":
+        raise InputError(f"{code} is therapy, billed by the minute: give the visit's discipline (PT, OT or SLP), or its units.")
     if item.units is None and name and unit is not None and unit.timed and not timed:
         raise InputError(f"One unit of {code} is {unit.words}: give its units.")
     assisted = item.assistant_minutes
@@ -303,123 +311,23 @@ def _checked(item: Item, visit: Visit) -> Item:
     return replace(item, hcpcs=code, discipline=name, assistant_minutes=assisted, modifiers=modifiers)
 
 
-# Files and pasted rows -----------------------------------------------------------------------------------------------------
+# As plain values -----------------------------------------------------------------------------------------------------------
 
 
 def to_dict(visit: Visit) -> dict[str, Any]:
-    """A visit for a file: what differs from the defaults."""
+    """A visit as a file holds it: what differs from the defaults."""
     plain = {f.name: getattr(visit, f.name) for f in fields(Visit)}
     kept = {name: value for name, value in plain.items() if name != "items" and value not in (None, {}, _DEFAULTS.get(name))}
     rows = [
         {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(item).items()
-            if value not in (None, 0, ())
+            if name == "hcpcs" or value != _ITEM[name]
         }
         for item in visit.items
     ]
     return {**kept, "date": visit.date.isoformat(), "items": rows}
 
 
-def to_json(visit: Visit) -> str:
-    """A visit as the text of a file."""
-    return json.dumps(to_dict(visit), indent=2, ensure_ascii=False) + "\n"
-
-
-def from_json(text: str) -> Visit:
-    """A visit from the text of a file. Raises InputError naming the first thing in it that cannot be read."""
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"This is no visit file: {error}.") from None
-    if not isinstance(found, dict) or not isinstance(found.get("items"), list):
-        raise InputError('This is no visit file: it has no list "items".')
-    known = {f.name for f in fields(Visit)}
-    if strangers := [name for name in found if name not in known]:
-        raise InputError(f"A visit has no {', '.join(map(repr, strangers))}. It may have: {', '.join(sorted(known))}.")
-    try:
-        on = dt.date.fromisoformat(str(found.get("date")))
-    except ValueError:
-        raise InputError(f"The visit's date {found.get('date')!r} is not a date such as 2025-10-15.") from None
-    return Visit(**{**found, "date": on, "items": [_item(number, row) for number, row in enumerate(found["items"], 1)]})
-
-
-def _item(number: int, row: Any) -> Item:
-    known = {f.name for f in fields(Item)}
-    if not isinstance(row, dict) or not isinstance(row.get("hcpcs"), str):
-        raise InputError(f'Item {number} of the visit has no "hcpcs".')
-    if strangers := [name for name in row if name not in known]:
-        raise InputError(
-            f"Item {number} ({row['hcpcs']}) has {', '.join(map(repr, strangers))}; it may have: {', '.join(known)}."
-        )
-    modifiers = row.get("modifiers", ())
-    several = modifiers.split() if isinstance(modifiers, str) else modifiers
-    return Item(**{**row, "modifiers": tuple(str(m) for m in several)})
-
-
-# What people call the columns of a pasted table.
-COLUMNS = {
-    "hcpcs": ("hcpcs", "cpt", "code", "procedure"),
-    "minutes": ("minutes", "min", "mins", "time"),
-    "units": ("units", "unit", "qty", "quantity"),
-    "assistant_minutes": ("assistant", "assistantminutes", "ptaminutes", "otaminutes", "pta", "ota"),
-    "modifiers": ("modifiers", "modifier", "mods", "mod"),
-    "charge": ("charge", "charges", "price"),
-}
-
-
-def read_pasted(text: str) -> tuple[list[Item], list[str]]:
-    """Rows pasted from a spreadsheet as items, and what could not be read, row by row.
-
-    With a heading, columns go by their names; without one, the columns are code and minutes. Nothing is guessed: a row that
-    cannot be read is told and left out.
-    """
-    rows = [_cells(line) for line in text.splitlines() if line.strip()]
-    names = {_plain(cell): place for place, cell in enumerate(rows[0])} if rows else {}
-    places = {column: names[alias] for column, aliases in COLUMNS.items() for alias in aliases if alias in names}
-    headed = "hcpcs" in places
-    if not headed:
-        places = {"hcpcs": 0, "minutes": 1}
-    items: list[Item] = []
-    problems: list[str] = []
-    for number, row in enumerate(rows[1:] if headed else rows, 2 if headed else 1):
-        cells = {column: row[place].strip() for column, place in places.items() if place < len(row) and row[place].strip()}
-        try:
-            items.append(_pasted(cells))
-        except InputError as error:
-            problems.append(f"Row {number}: {error}")
-    return items, problems
-
-
-def _cells(line: str) -> list[str]:
-    """The cells of a row: parted by tabs, else semicolons, else commas, else blanks."""
-    mark = next((mark for mark in ("\t", ";", ",") if mark in line), None)
-    return [cell.strip() for cell in line.split(mark)]
-
-
-def _plain(cell: str) -> str:
-    return re.sub(r"[^a-z]", "", cell.lower())
-
-
-def _pasted(cells: Mapping[str, str]) -> Item:
-    code = re.sub(r"\.0+$", "", cells.get("hcpcs", "").upper())
-    if not re.fullmatch(r"[0-9A-Z]{3,5}", code) or not re.search(r"[0-9]", code):
-        raise InputError(f"{cells.get('hcpcs', '')!r} is no code.")
-    numbers = {}
-    for name in ("minutes", "units", "assistant_minutes"):
-        if name in cells:
-            whole = re.fullmatch(r"([0-9]{1,4})(?:\.0+)?(?: ?min(?:utes|s)?\.?)?", cells[name].lower())
-            if whole is None:
-                raise InputError(f"{cells[name]!r} is not a whole number of {name.replace('_', ' ')}.")
-            numbers[name] = int(whole[1])
-    return Item(
-        hcpcs=code.zfill(5) if code.isdigit() else code,
-        minutes=numbers.get("minutes"),
-        units=numbers.get("units"),
-        assistant_minutes=numbers.get("assistant_minutes", 0),
-        modifiers=tuple(re.findall(r"[0-9A-Z]{2}", cells.get("modifiers", "").upper())),
-        charge=cells.get("charge"),
-    )
-
-
 _DEFAULTS = {f.name: f.default for f in fields(Visit)}
+_ITEM = {f.name: f.default for f in fields(Item)}

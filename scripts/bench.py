@@ -278,7 +278,29 @@ def page(runs: int) -> list[Row]:
     return [
         paired("page: units changed", "100 ms", change_units, runs=runs),
         paired("page: code changed", "100 ms", change_code, runs=runs),
+        *(_visit_page(n, runs) for n in (3, 20)),
     ]
+
+
+def _visit_page(lines: int, runs: int) -> Row:
+    """The page of a visit after its first row's minutes were typed anew, as the grid reports it."""
+    from streamlit.testing.v1 import AppTest
+
+    from feecalc.ui import rows
+
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.switch_page("feecalc/ui/pages/price_a_visit.py")
+    asked = rows.to_address([rows.for_code(code) for code in VISIT.split()[:lines]])
+    app.query_params.update({"date": "2024-08-01", "visit": asked})
+    app.run()
+    minutes = iter(range(16, 1000))
+
+    def type_minutes() -> None:
+        edits = {"edited_rows": {0: {"minutes": str(next(minutes))}}, "added_rows": [], "deleted_rows": []}
+        app.session_state[app.data_editor[0].key] = edits
+        app.run()
+
+    return paired(f"page: minutes of a visit of {lines} lines typed", "150 ms", type_minutes, runs=runs)
 
 
 def main() -> None:

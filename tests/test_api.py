@@ -195,3 +195,13 @@ def test_a_code_without_rvus_has_no_amount_in_any_release(opened):
     past = opened.history("00100")
     assert past["outcome"].unique().to_list() == ["cannot_price"]
     assert past["allowed"].null_count() == past["fee"].null_count() == past.height
+
+
+def test_several_days_are_priced_each_by_itself(opened):
+    days = [["97110-GP", "97530-GP"], ["97110-GPx2"], ["97530-GP", "97110-GP", "99213"]]
+    asked = {"zip": "35203", "date": "2025-10-15", "deductible_left": "40"}
+    for day, alone in zip(opened.price_days(days, **asked), (opened.price_day(day, **asked) for day in days), strict=True):
+        assert day.as_dict() == alone.as_dict()
+    assert opened.price_days([], **asked) == ()
+    with pytest.raises(InputError, match="No code"):
+        opened.price_days([["97110"], []], **asked)

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "feecalc"
 
 # From the ground up. A module may import from its own floor's package and from the floors below it.
 FLOORS = [
-    {"feecalc", "columns", "money", "errors", "paths", "notices"},
+    {"feecalc", "columns", "money", "errors", "paths", "notices", "likeness"},
     {"policy"},
     {"cms"},
     {"schedule", "export", "coverage"},
@@ -20,7 +20,8 @@ FLOORS = [
     {"pricing"},
     {"quote"},
     {"api", "importing"},
-    {"claims", "visit"},
+    {"visit"},
+    {"claims", "visit_files"},
     {"analysis", "scale"},
     {"cli", "ui"},
     {"__main__"},

@@ -3,6 +3,7 @@
 import datetime as dt
 import tomllib
 from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -241,6 +242,14 @@ def test_a_history_of_csv(tmp_path):
     assert any("same patient" in note for note in history.notes)
     assert Running.of_history(history, "SLP") == Running(2026, "pt_slp", 109_739)
     assert Running.of_history(history, "OT").visit([Line(1, "OT", "1")]).after == Decimal("51.00")
+
+
+def test_only_what_came_before_the_visit_counts():
+    content = b"date,discipline,allowed\n2026-01-05,PT,97.39\n2026-02-01,PT,50\n2026-03-01,OT,20\n"
+    history = read_history(Path("past.csv"), 2026, before=dt.date(2026, 2, 1), content=content)
+    assert history.so_far == {"PT": "97.39", "OT": "0.00"}
+    assert (history.counted, history.later) == (1, 2)
+    assert "2 rows of 2026-02-01 or later left out: only what came before that day counts." in history.notes
 
 
 def test_modifiers_in_place_of_a_discipline(tmp_path):

@@ -253,6 +253,8 @@ def test_codes_in_any_case():
 def test_an_unknown_code_is_never_guessed():
     with pytest.raises(InputError, match=r"97115.*does not guess.*97110.*--timed 97115"):
         visit(("97115", 15))
+    with pytest.raises(InputError, match=r"Did you mean .*97535"):
+        visit(("97353", 15))
     with pytest.raises(InputError, match="99213"):
         visit(("99213", 15))
     answer = visit(("97039", 15), ("97110", 8), timed={"97039"})

@@ -8,7 +8,7 @@ import pytest
 
 from feecalc.edits import Edits
 from feecalc.errors import InputError
-from feecalc.visit import Item, Visit, from_json, price, read_pasted, to_json
+from feecalc.visit import Item, Visit, price
 
 ON = dt.date(2025, 10, 15)
 THERAPY_DAY = Visit([Item("97530", minutes=15), Item("97110", minutes=30), Item("97140", minutes=15)], ON)
@@ -166,6 +166,10 @@ def test_a_line_that_is_not_priced_keeps_the_others(priced):
         (Visit([Item("97110", minutes=30, assistant_minutes=31)], ON), "97110"),
         (Visit([Item("97110", units=0)], ON), "0 units"),
         (Visit([Item("97110", minutes=30)], ON, discipline="massage"), "massage"),
+        (Visit([Item("97110", minutes=30)], ON, discipline=""), "give the visit's discipline"),
+        (Visit([Item("97110", minutes=30, charge="much")], ON), "'much' is not an amount of money"),
+        (Visit([Item("97110", minutes=30)], ON, deductible_left="much"), "deductible still open: 'much'"),
+        (Visit([Item("97110", minutes=30)], ON, deductible_left="-1"), "below 0"),
         (Visit([Item("97110", minutes=30)], ON, treated_by="nobody"), "nobody"),
         (Visit([Item("97110", minutes=30)], ON, rule="quarter"), "quarter"),
         (Visit([Item("97110", minutes=30), Item("97140", minutes=30)], ON, visit_minutes=45), "60"),
@@ -183,49 +187,11 @@ def test_a_code_that_stands_twice_makes_its_units_once(priced):
     assert lines(found) == [("97110", 2, "GP"), ("97140", 1, "GP")]
 
 
-# Files and pasted rows ------------------------------------------------------------------------------------------------------
-
-
-def test_a_visit_survives_its_file():
-    visit = Visit(
-        [Item("97110", minutes=30, assistant_minutes=8, modifiers=("KX",), charge="60.00"), Item("99213", units=1)],
-        ON,
-        discipline="OT",
-        treated_by="assistant",
-        rule="midpoint",
-        choice={"97110": 2},
-        allowed_so_far={"OT": "1200.50"},
-        zip="35203",
-        pos="11",
-        qp=True,
-        deductible_left="12.00",
-    )
-    assert from_json(to_json(visit)) == visit
-    assert from_json(to_json(THERAPY_DAY)) == THERAPY_DAY
-    assert "patient" not in to_json(visit)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "no visit file"),
-        ("[1]", "items"),
-        ('{"items": [], "date": "2025-13-01"}', "2025-13-01"),
-        ('{"items": [{"minutes": 3}], "date": "2025-01-01"}', "Item 1"),
-        ('{"items": [{"hcpcs": "97110", "patient": "x"}], "date": "2025-01-01"}', "patient"),
-        ('{"items": [], "date": "2025-01-01", "name": "x"}', "name"),
-    ],
-)
-def test_a_file_that_is_none_is_told(text, said):
-    with pytest.raises(InputError, match=said):
-        from_json(text)
-
-
-def test_rows_pasted_from_a_spreadsheet():
-    items, problems = read_pasted(
-        "CPT\tMin\tMod\tCharge\n97530.0\t15\tGP,KX\t60\n97110\t30 min\t\t\n\nTotal\t45\t\t\n1112\tx\t\t"
-    )
-    assert items == [Item("97530", minutes=15, modifiers=("GP", "KX"), charge="60"), Item("97110", minutes=30)]
-    assert [problem.split(":")[0] for problem in problems] == ["Row 4", "Row 5"]
-    assert read_pasted("97110 \t 15\n97140,20\n99213") == ([Item("97110", 15), Item("97140", 20), Item("99213")], [])
-    assert read_pasted("") == ([], [])
+def test_what_is_at_stake_is_the_day_without_the_second_column(priced, opened):
+    codes = [Item(code, minutes=15) for code in ("97530", "97110", "97112", "97537")] + [Item("97150"), Item("98940")]
+    found = priced(Visit(codes, dt.date(2024, 8, 1), deductible_left="100"))
+    assert len(found.stakes) > 5
+    for stake in found.stakes:
+        rest = [line for n, line in enumerate(found.lines, 1) if n not in stake.pair.lines2]
+        less = opened.price_day(rest, date="2024-08-01", deductible_left="100")
+        assert stake.dollars == found.day.total("allowed") - less.total("allowed"), stake.pair.sentence

@@ -263,7 +263,7 @@ class _Reader:
             self.problems.append(f"{code} is therapy, billed by the minute: choose its discipline above, or give units.")
         elif own and by_minutes and item.minutes is None and item.units is None:
             self.problems.append(f"{code} is billed by the minute: give its minutes, such as 15, or its units.")
-        elif item.minutes is not None and not own:
+        elif item.minutes is not None and not own and code in self.known:
             said = "1 unit is priced" if item.units is None else "its units are priced"
             self.told.append(f"minutes make no units of {code}; {said}.")
 

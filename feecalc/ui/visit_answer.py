@@ -1,6 +1,6 @@
 """The answer to a visit, drawn: the sentence and the picture, lines with their traces, edits, units, thresholds, sources."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import polars as pl
@@ -12,11 +12,15 @@ from feecalc.notices import DISCLAIMER, NOTICE
 from feecalc.pricing.explain import MEANING
 from feecalc.quote import Quote
 from feecalc.therapy_codes import disciplines
+from feecalc.thresholds import History
 from feecalc.ui import pictures, sheet, shell, where, words
 from feecalc.ui.where import Where
-from feecalc.visit import Priced, to_json
+from feecalc.visit import Priced, Stake
+from feecalc.visit_files import to_json
 
 WAYS = 8  # equally right ways to give units that are offered
+PROBLEMS = 50  # rows of a history file that are listed
+HISTORY_FILES = ["csv", "tsv", "txt", "xlsx", "parquet"]
 NOT_CHECKED = "Not checked, or only against an older table"
 TABLES = {"ptp": "code pairs", "mue": "unit limits", "addon": "add-on codes"}
 
@@ -24,6 +28,11 @@ TABLES = {"ptp": "code pairs", "mue": "unit limits", "addon": "add-on codes"}
 def so_far_key(pool: str) -> str:
     """The key of the box that holds what was allowed this year, by pool."""
     return f"visit_so_far_{pool}"
+
+
+def history_key() -> str:
+    """The key of the box that takes a history file; another one each time that the box is emptied."""
+    return f"visit_history_{st.session_state.get('visit:history box', 0)}"
 
 
 # In sight at once ------------------------------------------------------------------------------------------------------
@@ -47,7 +56,7 @@ def head(priced: Priced, here: Where, left_out: Sequence[str], codes: dict[str, 
         st.markdown(words.md(shares(priced)), help=words.term("coinsurance", "sequestration", "received"))
     shell.release_line(first.release, first.in_force, first.conversion_factor if has_amount(priced) else None)
     if beware := _beware(priced):
-        st.markdown(f":material/warning: To look at below: {', '.join(beware)}.")
+        st.markdown(f":material/warning: To look at below: {'; '.join(beware)}.")
     for quote in {quote.hcpcs: quote for quote in priced.day.quotes}.values():
         _unknown(quote, codes, replace)
 
@@ -59,7 +68,9 @@ def _beware(priced: Priced) -> list[str]:
     lacking = [f"`{addon.hcpcs}` without its main code" for addon in priced.edits.addon if addon.missing]
     lines = list(dict.fromkeys(found.line for found in priced.findings))
     modified = [f"modifiers and units of line {' and '.join(map(str, lines))}"] if lines else []
-    return [*edited, *over, *lacking, *modified]
+    open_ways = not priced.visit.choice and any(made.alternatives for made in priced.units.values())
+    tied = ["minutes that tie, whose units may as well be another code's"] if open_ways else []
+    return [*edited, *over, *lacking, *modified, *tied]
 
 
 def _over(priced: Priced) -> list[UnitLimit]:
@@ -181,16 +192,16 @@ def units(priced: Priced, choose: Callable[..., None]) -> None:
         if made.alternatives:
             more = f" {len(made.alternatives) - WAYS} more are not listed." if len(made.alternatives) > WAYS else ""
             st.markdown(f"Equally right, to choose with one click:{more}")
-            choices = [
-                (", ".join(f"{code} {words.units(units)}" for code, units in way.items()), way)
-                for way in made.alternatives[:WAYS]
-            ]
-            where.buttons([(label, dict(way)) for label, way in choices], f"visit_way_{name}", choose)
+            where.buttons([(_way(way), dict(way)) for way in made.alternatives[:WAYS]], f"visit_way_{name}", choose)
         with st.expander(f"Why these units? {name}", icon=":material/help:"):
             for reason in made.reasons:
                 at = f"`{reason.hcpcs}`{f', unit {reason.unit}' if reason.unit else ''}: " if reason.hcpcs else ""
                 st.markdown(f"{at}{words.md(reason.sentence)}")
                 st.caption(f"{reason.standing.capitalize()}: {words.md(reason.source)}")
+
+
+def _way(way: Mapping[str, int]) -> str:
+    return ", ".join(f"{code} {words.units(units)}" for code, units in way.items())
 
 
 def findings(priced: Priced) -> None:
@@ -217,11 +228,11 @@ def edits(priced: Priced) -> None:
     st.subheader("Edits between the codes", anchor=False, help=words.term("ptp", "mue", "addon"))
     for stake in priced.stakes:
         pair = stake.pair
-        if stake.dollars is None:
-            dollars = "What is at stake cannot be said: a line has no amount."
-        else:
-            dollars = f"At stake: {words.money(stake.dollars)}, which the visit is allowed less without {pair.column2}."
-        said = [f"**{words.md(pair.sentence)}** {words.md(pair.rationale)}", words.md(dollars), words.md(pair.modifiers)]
+        said = [
+            f"**{words.md(pair.sentence)}** {words.md(pair.rationale)}",
+            words.md(_at_stake(stake)),
+            words.md(pair.modifiers),
+        ]
         said += [words.md(f"{pair.in_force} Table of {pair.quarter}."), _small(pair.standing, pair.source)]
         (st.warning if pair.denied else st.info)("\n\n".join(said), icon=":material/join_inner:")
     limits = _over(priced)
@@ -249,33 +260,79 @@ def edits(priced: Priced) -> None:
     )
 
 
+def _at_stake(stake: Stake) -> str:
+    if stake.dollars is None:
+        return "What is at stake cannot be said: a line has no amount."
+    return f"At stake: {words.money(stake.dollars)}, which the visit is allowed less without {stake.pair.column2}."
+
+
 def _not_checked(priced: Priced) -> str:
     return " · ".join(f"{TABLES[one.table]} of {one.quarter}" for one in priced.edits.not_checked)
 
 
-def year(priced: Priced) -> None:
-    """The year's totals against the KX and review thresholds."""
+def year(priced: Priced, history: tuple[str, History] | None, opened: Callable[[], None], forget: Callable[[], None]) -> None:
+    """The year's totals against the KX and review thresholds.
+
+    `history` is the name of the file that says what was allowed before, as it was read; else boxes ask for it. `opened` is
+    called when a file was given, `forget` to go back to the boxes.
+    """
     if not priced.totals:
         return
     st.subheader("The year's therapy so far", anchor=False, help=words.term("kx"))
     for name, total in priced.totals.items():
-        st.text_input(
-            f"Allowed in {total.year} before this visit, {total.pool.words}, $",
-            key=so_far_key(name),
-            max_chars=12,
-            placeholder="0.00",
-            help=words.term("so_far"),
-            persist_state="session",
-            width=330,
-        )
-        if not st.session_state.get(so_far_key(name), "").strip():
-            st.caption("As long as it is empty: if nothing was allowed before this visit.")
+        if history is None:
+            _so_far_box(name, total)
+        else:
+            before = f"{words.money_md(total.before)} allowed in {total.year} before this visit, {total.pool.words}"
+            st.markdown(f"{before}: by `{words.md(history[0])}`.")
         st.markdown(f"With this visit {words.money_md(total.after)}. {words.md(total.kx.sentence)}")
         st.markdown(words.md(total.review.sentence))
+    _history(history, opened, forget)
     with st.expander("What counts, and what KX says", icon=":material/help:"):
         for note in thresholds.notes():
             st.markdown(words.md(note.sentence))
             st.caption(f"{note.standing.capitalize()}: {words.md(note.source)}")
+
+
+def _so_far_box(name: str, total: thresholds.Total) -> None:
+    st.text_input(
+        f"Allowed in {total.year} before this visit, {total.pool.words}, $",
+        key=so_far_key(name),
+        max_chars=12,
+        placeholder="0.00",
+        help=words.term("so_far"),
+        persist_state="session",
+        width=330,
+    )
+    if not st.session_state.get(so_far_key(name), "").strip():
+        st.caption("As long as it is empty: if nothing was allowed before this visit.")
+
+
+def _history(history: tuple[str, History] | None, opened: Callable[[], None], forget: Callable[[], None]) -> None:
+    """A file in place of the boxes, and what was left out of it."""
+    with st.popover("From a history file", icon=":material/upload_file:"):
+        st.file_uploader(
+            "The patient's earlier therapy lines",
+            type=HISTORY_FILES,
+            key=history_key(),
+            on_change=opened,
+            help=words.term("history_file"),
+        )
+        st.caption(
+            "Columns: date, allowed, and discipline (PT, OT, SLP) or modifier (GP, GO, GN). It stays in this window alone."
+        )
+    if history is None:
+        return
+    name, found = history
+    st.button(f"Leave out {words.md(name)}", key="visit_history_forget", on_click=forget, icon=":material/close:")
+    rows = "1 row counts" if found.counted == 1 else f"{found.counted:,} rows count"
+    st.caption(" ".join([f"{rows}.", *map(words.md, found.notes)]))
+    if found.problems:
+        with st.expander(f"Rows that could not be read: {len(found.problems)}", icon=":material/error:"):
+            for problem in found.problems[:PROBLEMS]:
+                st.markdown(f"- {words.md(str(problem))}")
+            if len(found.problems) > PROBLEMS:
+                st.caption(f"{len(found.problems) - PROBLEMS:,} more are not listed.")
 
 
 # What it rests on, and files ---------------------------------------------------------------------------------------------
@@ -322,7 +379,7 @@ def source(priced: Priced, sentence: str, told: Sequence[str], codes: dict[str, 
             )
         st.caption(
             "The link in the address bar holds the codes, the minutes, the place and the date, and nothing of a patient. The"
-            " saved file also holds what you typed as allowed so far and as deductible."
+            " saved file also holds what was allowed so far and the deductible."
         )
 
 
@@ -345,7 +402,12 @@ def _assumptions(priced: Priced) -> list[str]:
 
 
 def _flags(priced: Priced) -> list[str]:
-    return list(dict.fromkeys(f"{quote.hcpcs}: {said}" for quote in priced.day.quotes for said in quote.notes))
+    """What is noted of the lines, each note once with the codes that it is of."""
+    codes: dict[str, list[str]] = {}
+    for quote in priced.day.quotes:
+        for said in quote.notes:
+            codes.setdefault(said, []).append(quote.hcpcs)
+    return [f"{', '.join(dict.fromkeys(found))}: {said}" for said, found in codes.items()]
 
 
 def _file_name(priced: Priced) -> str:
@@ -377,7 +439,11 @@ def _table(priced: Priced) -> pl.DataFrame:
 
 def printable(priced: Priced, sentence: str, told: Sequence[str], codes: dict[str, str]) -> bytes:
     """The visit as a page to print."""
-    said = [*told, *(stake.pair.sentence for stake in priced.stakes)]
+    said = [*told, *(f"{stake.pair.sentence} {_at_stake(stake)}" for stake in priced.stakes)]
+    for name, made in priced.units.items():
+        if made.alternatives and not priced.visit.choice:
+            more = "; …" if len(made.alternatives) > WAYS else ""
+            said.append(f"{name}: minutes tie. Equally right: {'; '.join(map(_way, made.alternatives[:WAYS]))}{more}.")
     said += [f"Line {found.line}. {found.sentence} {found.remedy}" for found in priced.findings]
     said += [total.kx.sentence for total in priced.totals.values()]
     # On paper the tables that were not checked are named; what to load is for the screen and the workbook.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from feecalc import thresholds
+from feecalc import guide, thresholds
 from feecalc.edits import Edits
 from feecalc.units import Treated, allocate
 
@@ -28,14 +28,34 @@ def test_prices(opened, case):
     assert (quote.outcome, quote.reason) == (case["outcome"], case.get("reason"))
     if "allowed" in case:
         assert str(quote.allowed) == case["allowed"]
+    if "release" in case:
+        assert (quote.release.name, str(quote.conversion_factor)) == (case["release"], case["factor"])
     if "suggests" in case:
         assert case["suggests"] in quote.suggestions
 
 
 @cases("extra")
 def test_one_unit_more(opened, case):
-    more, less = (opened.price(case["code"], date=case["date"], units=n).allowed for n in (case["units"], case["units"] - 1))
-    assert more - less == Decimal(case["allowed"])
+    more, less = (opened.price(case["code"], date=case["date"], units=n) for n in (case["units"], case["units"] - 1))
+    assert more.allowed - less.allowed == Decimal(case["allowed"])
+    if "medicare" in case:
+        told = [quote.as_dict() for quote in (more, less)]
+        paid = [Decimal(one["medicare_share"]) - Decimal(one["sequestration"]) for one in told]
+        assert paid[0] - paid[1] == Decimal(case["medicare"])
+
+
+@cases("day")
+def test_days(opened, case):
+    day = opened.price_day(case["asked"], date=case["date"])
+    assert [str(quote.allowed) for quote in day.quotes] == case["allowed"]
+    if "received" in case:
+        assert str(day.total("received")) == case["received"]
+
+
+@cases("unit")
+def test_what_one_unit_is(case):
+    entry = guide.about(case["code"])
+    assert (entry.unit, entry.timed, entry.contact) == (case["unit"], case["timed"], case["contact"])
 
 
 @cases("minutes")

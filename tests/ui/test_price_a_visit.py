@@ -2,13 +2,15 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from feecalc.ui import rows, sheet, words
-from feecalc.visit import Item, Visit, price, to_json
+from feecalc.ui import rows, sheet, visit_answer, words
+from feecalc.visit import Item, Visit, price
+from feecalc.visit_files import to_json
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 PAGE = "feecalc/ui/pages/price_a_visit.py"
@@ -185,7 +187,9 @@ def test_what_medicare_does_not_price_shows_words():
 def test_an_equally_right_way_is_chosen_with_one_click_and_forgotten_when_it_no_longer_fits():
     page = visiting(date=ON, visit="97110:20m,97140:20m")
     assert "2 units · Exercise" in line_table(page)[0][0]
+    assert "To look at below: minutes that tie" in said(page), "which of them has the unit is never silent"
     click(page, "97110 1 unit, 97140 2 units")
+    assert "minutes that tie" not in said(page)
     assert "1 unit · Exercise" in line_table(page)[0][0]
     assert page.query_params["choice"] == "97110.1,97140.2"
     assert line_table(visiting(**page.query_params)) == line_table(page)
@@ -230,6 +234,35 @@ def test_what_was_allowed_so_far_brings_the_threshold_and_stays_out_of_the_link(
     assert page.text_input(key="visit_so_far_pt_slp").value == "$2,350.00"
     put(page, "text_input", "visit_so_far_pt_slp", "a lot")
     assert "'A LOT' is not an amount of money; it is left out" in said(page)
+
+
+def test_a_history_file_brings_the_threshold_for_whatever_date_is_asked():
+    page = visiting(date=ON)
+    put(page, "text_input", "visit_so_far_pt_slp", "10.00")
+    past = b"date,allowed,modifier\n2025-03-03,2350.00,GP\n2025-10-15,98.97,GP\n2026-01-05,40,GN\nsoon,1,GP\n"
+    page.file_uploader(key="visit_history_0").set_value(("past.csv", past, "text/csv"))
+    checked(page.run())
+    text = said(page)
+    assert "$2,350.00 allowed in 2025 before this visit" in text
+    assert "1 row counts." in text
+    assert "1 row of 2025-10-15 or later left out" in text
+    assert "past.csv, row 5, column date: is not a date" in text
+    assert [w.value.split(".**")[0] for w in page.warning] == ["**Line 2", "**Line 3"]
+    assert "2350" not in str(page.query_params)
+    put(page, "date_input", "visit_date", dt.date(2026, 8, 3))
+    assert "$40.00 allowed in 2026 before this visit" in said(page)
+    click(page, "Leave out past.csv")
+    assert page.text_input(key="visit_so_far_pt_slp").value == "10.00", "what was typed is still there"
+    assert "past.csv" not in said(page)
+    page.file_uploader(key="visit_history_1").set_value(("past.csv", b"when,what\n1,2\n", "text/csv"))
+    checked(page.run())
+    assert "The history file: past.csv has no column date, allowed" in page.error[0].value.replace("\\", "")
+    assert sentence(page).startswith("Medicare allows $100.70"), "the visit is priced all the same"
+    loaded = to_json(Visit([Item("97110", minutes=15)], dt.date(2025, 10, 15), allowed_so_far={"PT": "2400"})).encode()
+    page.file_uploader(key="visit_file").set_value(("visit.json", loaded, "application/json"))
+    checked(page.run())
+    assert not page.error, "what a saved visit says takes the file's place"
+    assert page.text_input(key="visit_so_far_pt_slp").value == "2400.00"
 
 
 def test_modifiers_that_do_not_fit_are_told():
@@ -313,6 +346,8 @@ def test_what_was_repaired_is_listed(cells, words_shown):
 
 
 def test_an_unknown_code_offers_near_ones_and_one_click_puts_it_right():
+    page = visiting(date=ON, visit="97353:15m,97110:15m")
+    assert "minutes make no units" not in said(page), "nothing is said of how an unknown code is priced"
     page = visiting(date=ON, visit="97353,97110:15m")
     assert "Release 2025D has no code 97353. Did you mean one of these?" in page.warning[0].value
     click(page, "97535 ·")
@@ -481,7 +516,7 @@ def test_a_saved_visit_opens_as_it_was():
         (b'{"items": [], "date": "2025-10-15", "name": "x"}', "A visit has no 'name'"),
         (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "state": "CA"}', "which has"),
         (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "rule": "quarter"}', "quarter"),
-        (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "discipline": 5}', "cannot be read"),
+        (b'{"items": [{"hcpcs": "97110", "minutes": 15}], "date": "2025-10-15", "discipline": 5}', "which is no text"),
     ],
 )
 def test_a_file_that_is_none_is_told_and_changes_nothing(content, words_shown):
@@ -535,6 +570,16 @@ def test_the_printable_page_holds_the_answer_and_no_unescaped_text(opened):
     assert "usually CARC 59" in page
     assert "<script" not in page
     assert "http" not in page
+
+
+def test_the_printable_page_tells_ties_and_what_is_at_stake(opened):
+    items = [Item("97530", minutes=20), Item("97537", minutes=20)]
+    tied = Visit(items, dt.date(2024, 8, 1))
+    page = visit_answer.printable(price(tied, opened), "headline", [], {}).decode()
+    assert "PT: minutes tie. Equally right: 97530 1 unit, 97537 2 units." in page
+    assert "At stake: $23.97, which the visit is allowed less without 97537." in page
+    chosen = replace(tied, choice={"97530": 1})
+    assert "minutes tie" not in visit_answer.printable(price(chosen, opened), "headline", [], {}).decode()
 
 
 def test_steps_of_a_waterfall_in_words(opened):

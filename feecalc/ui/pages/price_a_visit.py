@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,11 +14,13 @@ from feecalc import policy, thresholds
 from feecalc.errors import FeecalcError, InputError
 from feecalc.money import to_cents
 from feecalc.therapy_codes import discipline, disciplines, kinds
+from feecalc.thresholds import History, read_history
 from feecalc.ui import address, asked, chooser, rows, shell, typed, visit_answer, where, words
 from feecalc.ui.address import Field
 from feecalc.ui.rows import Row
 from feecalc.ui.where import Where
-from feecalc.visit import Item, Priced, Visit, from_json, read_pasted
+from feecalc.visit import Item, Priced, Visit
+from feecalc.visit_files import from_json, read_pasted
 
 PAGE = "visit"
 HERE = Where("visit_")
@@ -258,7 +261,7 @@ def _one_discipline() -> str:
 
 
 def _grid() -> None:
-    column = st.column_config.TextColumn
+    column = partial(st.column_config.TextColumn, default="")  # else the cells of a new row say None
     heads = {
         "code": column("Code", width=70, help=words.term("code")),
         "minutes": column("Minutes", width=84, help=words.term("minutes")),
@@ -361,6 +364,7 @@ def _opened() -> None:
         st.session_state["visit:opened said"] = f"{file.name}: a value of it cannot be read ({error})."
     else:
         st.session_state.update(values)
+        _history_forgotten()
         _set_rows(found)
 
 
@@ -433,15 +437,49 @@ def _amount(key: str, what: str, problems: list[str]) -> str:
     return str(Decimal(cents).scaleb(-2))
 
 
-def _asked(items: Sequence[Item], problems: list[str]) -> Visit:
-    """The visit as the inputs stand."""
-    state = st.session_state
-    given = HERE.circumstances()
-    so_far = {
+def _history_opened() -> None:
+    """Take over the bytes of a history file, so that they outlive its box."""
+    file = st.session_state.get(visit_answer.history_key())
+    st.session_state["visit:history"] = None if file is None else (file.name, file.getvalue())
+
+
+def _history_forgotten() -> None:
+    """The boxes, or a saved visit, take the place of a history file."""
+    st.session_state["visit:history"] = None
+    st.session_state["visit:history box"] = st.session_state.get("visit:history box", 0) + 1
+
+
+def _history(problems: list[str]) -> tuple[str, History] | None:
+    """The history file by its name, read for the visit's date; None, and a problem more, where it cannot be read."""
+    given = st.session_state.get("visit:history")
+    if given is None:
+        return None
+    name, content = given
+    try:
+        return name, read_history(Path(name), HERE.date.year, before=HERE.date, content=content)
+    except InputError as error:
+        if st.session_state.get(visit_answer.history_key()) is None:  # its box is empty, so that it could not be taken away
+            _history_forgotten()
+        else:
+            problems.append(f"The history file: {error}")
+        return None
+
+
+def _so_far(history: tuple[str, History] | None, problems: list[str]) -> dict[str, str]:
+    """What was allowed this year before the visit: by the history file, else as typed."""
+    if history is not None:
+        return history[1].so_far
+    return {
         pool.disciplines[0]: amount
         for pool in thresholds.pools()
         if (amount := _amount(visit_answer.so_far_key(pool.name), f"Allowed so far, {pool.words}", problems))
     }
+
+
+def _asked(items: Sequence[Item], so_far: Mapping[str, str], problems: list[str]) -> Visit:
+    """The visit as the inputs stand."""
+    state = st.session_state
+    given = HERE.circumstances()
     length = state["visit_minutes"].strip()
     if length and not length.isdigit():
         problems.append(f"Length of the visit: “{length}” is not a whole number of minutes; it is left out.")
@@ -518,21 +556,22 @@ def page() -> None:
     address.publish(PAGE, FIELDS)
     problems = list(read.problems)
     left_out = list(dict.fromkeys(said.partition(":")[0].lower() for said in problems))
-    priced = _priced(read, problems)
+    history = _history(problems)
+    priced = _priced(read, history, problems)
     with answer:
         _answer(priced, problems, left_out, codes)
     if priced is not None:
         with right:
             visit_answer.picture(priced)
-        _below(priced, visit_answer.headline(priced, HERE, left_out), problems, codes)
+        _below(priced, visit_answer.headline(priced, HERE, left_out), history, problems, codes)
 
 
-def _priced(read: rows.Read, problems: list[str]) -> Priced | None:
+def _priced(read: rows.Read, history: tuple[str, History] | None, problems: list[str]) -> Priced | None:
     """The visit priced; None, and mostly a problem more, where that is not possible."""
     if not read.items:
         return None
     try:
-        return _price(_asked(read.items, problems), problems)
+        return _price(_asked(read.items, _so_far(history, problems), problems), problems)
     except FeecalcError as error:
         problems.append(str(error))
         return None
@@ -550,16 +589,25 @@ def _answer(priced: Priced | None, problems: Sequence[str], left_out: Sequence[s
     shell.release_line(*asked.schedule().schedule.serving(HERE.date))
 
 
-def _below(priced: Priced, sentence: str, problems: Sequence[str], codes: dict[str, str]) -> None:
+def _below(
+    priced: Priced,
+    sentence: str,
+    history: tuple[str, History] | None,
+    problems: Sequence[str],
+    codes: dict[str, str],
+) -> None:
     """The detail: the lines and what needs looking at first, then how it was worked out, then where it comes from."""
     visit_answer.lines(priced, codes)
     visit_answer.findings(priced)
-    left, right = st.columns(2, gap="large")
-    with left:
+    if priced.units or priced.totals:
+        left, right = st.columns(2, gap="large")
+        with left:
+            visit_answer.edits(priced)
+        with right:
+            visit_answer.units(priced, _choose)
+            visit_answer.year(priced, history, _history_opened, _history_forgotten)
+    else:
         visit_answer.edits(priced)
-    with right:
-        visit_answer.units(priced, _choose)
-        visit_answer.year(priced)
     visit_answer.source(priced, sentence, problems, codes)
 
 
