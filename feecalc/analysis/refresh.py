@@ -24,7 +24,7 @@ from feecalc.api import OpenSchedule
 from feecalc.cms import archive, catalogue, discovery
 from feecalc.cms.catalogue import EDITS, ORACLE, Entry
 from feecalc.cms.discovery import DownloadError, UnreachableError
-from feecalc.cms.download import Client, Downloaded, MissingError, locked
+from feecalc.cms.download import Client, Downloaded, FullDiskError, MissingError, locked
 from feecalc.cms.normalize import read_edit_file, read_payment_file, read_release, read_zip_file
 from feecalc.edits import Edits
 from feecalc.errors import ArchiveError, FeecalcError, InputError, NotLoadedError, Problem, RejectedError
@@ -345,7 +345,7 @@ class _Work:
         for address in entry.addresses:
             try:
                 file = self.client.fetch(address, downloads, self._hash(entry, address))
-            except UnreachableError:
+            except (UnreachableError, FullDiskError):
                 raise
             except (DownloadError, ArchiveError) as error:
                 problems.append(error)

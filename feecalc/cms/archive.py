@@ -106,7 +106,9 @@ def _unpack(data: bytes, name: str, prefix: str, source: Source, depth: int, bud
     def reader(entry: zipfile.ZipInfo) -> Callable[[], bytes]:
         def read() -> bytes:
             try:
-                return archive.read(entry)  # reads no more than file_size, and compares the CRC
+                # ZipFile.read unpacks up to 2 GB at a time, whatever the size declared; this ends there, and compares the CRC.
+                with archive.open(entry) as packed:
+                    return packed.read(entry.file_size + 1)
             except NotImplementedError as error:
                 way = f"{name} packs {entry.filename} in a way that feecalc cannot open."
                 raise ArchiveError(f"{way} Unpack it first and give feecalc the folder.") from error

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 from urllib3.util.retry import Retry
 
 from feecalc import __version__, paths
@@ -37,7 +37,7 @@ BASE = "https://www.cms.gov"
 BASE_VARIABLE = "FEECALC_CMS_URL"
 AGENT = f"feecalc/{__version__} (Medicare fee estimator; fetches each file once)"
 
-CHUNK = 16 * 1024  # a connection that is cut costs no more than this
+CHUNK = 16 * 1024
 LARGEST_FILE = 300_000_000  # bytes as sent: the largest real one, a year's payment amounts, has 21 MB
 LARGEST_PAGE = 10_000_000
 MOST_MEMBERS = 2_000  # files in a zip: a release has 16
@@ -51,6 +51,10 @@ BUSY = {429, 500, 502, 503, 504}
 
 class MissingError(DownloadError):
     """A page or file that is not (or no longer) where it was."""
+
+
+class FullDiskError(DownloadError):
+    """No room on this machine's disk: another address of the file would not help."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,8 @@ def locked(file: Path, patience: float, busy: str, waiting: Callable[[], None] =
                 connection.execute("BEGIN EXCLUSIVE")
                 break
             except sqlite3.OperationalError as error:
+                if "full" in str(error):  # SQLite writes a page of its own to hold a lock
+                    raise FullDiskError(f"The disk of {file.parent} is full. Make room and run it again.") from error
                 if "locked" not in str(error):
                     raise OSError(errno.EIO, f"cannot be locked ({error})", str(file)) from error
                 if time.monotonic() >= until:
@@ -295,7 +301,7 @@ class Client:
             _refuse_full_disk(total - before, part)
         try:
             with part.opened() as handle:
-                for chunk in response.iter_content(CHUNK):
+                for chunk in _as_it_comes(response):
                     write(handle, chunk)
                     part.size += len(chunk)
                     _refuse_size(part.size, part)
@@ -304,7 +310,7 @@ class Client:
                         shown = now
                         rate = (part.size - before) / max(now - started, 1e-3)
                         self._progress(Progress(part.target.name, part.size, total, rate))
-        except requests.RequestException as error:
+        except HTTPError as error:  # before OSError, for a request's own errors are of both kinds
             return _reason(error)
         except OSError as error:
             raise _told(error, part) from error
@@ -495,6 +501,15 @@ def _held(target: Path, url: str) -> Record | None:
     return record if hashlib.sha256(target.read_bytes()).hexdigest() == record.sha256 else None
 
 
+def _as_it_comes(response: requests.Response) -> Iterator[bytes]:
+    """A body in pieces, each as soon as it is here: a connection that is cut costs none of the bytes that came.
+
+    `iter_content` waits for a whole piece, and what came of the last one is lost with the connection.
+    """
+    while chunk := response.raw.read1(CHUNK, decode_content=True):
+        yield chunk
+
+
 def _headers(held: Record | None, have: int, part: Record | None) -> dict[str, str]:
     """What a request says of what is here already: resume a part, else fetch only what has changed."""
     if have and part is not None:
@@ -561,14 +576,14 @@ def _refuse_full_disk(needed: int, part: _Part) -> None:
         raise _told(OSError(errno.ENOSPC, "No space left on device", str(part.path)), part)
 
 
-def _told(error: OSError, part: _Part) -> OSError | DownloadError:
+def _told(error: OSError, part: _Part) -> OSError | FullDiskError:
     """A full disk in plain words, the part removed to give its room back; any other error as it is."""
     if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
         return error
     size = part.record.total if part.record else None
     part.drop()
-    needs = f" It needs {size / 1e6:,.0f} MB." if size else ""
-    return DownloadError(f"The disk is full: {part.target} was not written.{needs} Make room and run it again.")
+    needs = f" It needs {max(size / 1e6, 0.1):,.1f} MB." if size else ""
+    return FullDiskError(f"The disk is full: {part.target} was not written.{needs} Make room and run it again.")
 
 
 def _nobody_there(error: requests.RequestException) -> bool:

@@ -31,6 +31,7 @@ class Answer:
     etag: str = ""
     stop_at: int | None = None  # bytes of this answer's body after which the connection is cut
     stall: float = 0.0  # seconds of silence before it is cut
+    silent: bool = False  # the connection is closed without a word of an answer
 
 
 def page(title: str, *links: tuple[str, str]) -> Answer:
@@ -103,6 +104,9 @@ class StandIn:
                     self.close_connection = True
 
             def _send(self, answer: Answer) -> None:
+                if answer.silent:
+                    self.close_connection = True
+                    return
                 status, body, headers = answer.status, answer.body, dict(answer.headers)
                 if status == 200 and answer.etag:
                     headers |= {"ETag": answer.etag, "Last-Modified": formatdate(0, usegmt=True)}
