@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from feecalc.cms.download import Progress
 
 WIDTH = 30  # characters of a bar
+AGAIN = 0.1  # seconds before a bar is drawn again
 
 
 @click.command("refresh")
@@ -77,12 +79,14 @@ class Bars:
     def __init__(self) -> None:
         self._moves = sys.stderr.isatty()
         self._open = False
+        self._drawn = 0.0
 
     def show(self, step: "Progress") -> None:
         """Draw how far a file is."""
         whole = step.total is not None and step.received >= step.total
-        if not (self._moves or whole):
+        if not whole and (not self._moves or time.monotonic() - self._drawn < AGAIN):
             return
+        self._drawn = time.monotonic()
         line = f"  {step.name}  {bar(step.received, step.total)}  {size(step.received)}"
         if step.total and not whole:
             line += f" of {size(step.total)}"

@@ -294,7 +294,7 @@ class Client:
 
     def _receive(self, response: requests.Response, part: "_Part") -> str:
         """Write what comes to the end of the part; the reason where it broke off, "" where all of it came."""
-        started, before, shown = time.monotonic(), part.size, 0.0
+        started, before = time.monotonic(), part.size
         total = part.record.total if part.record else None
         if total is not None:
             _refuse_size(total, part)
@@ -305,19 +305,17 @@ class Client:
                     write(handle, chunk)
                     part.size += len(chunk)
                     _refuse_size(part.size, part)
-                    now = time.monotonic()
-                    if now - shown >= 0.1:
-                        shown = now
-                        rate = (part.size - before) / max(now - started, 1e-3)
-                        self._progress(Progress(part.target.name, part.size, total, rate))
+                    rate = (part.size - before) / max(time.monotonic() - started, 1e-3)
+                    self._progress(Progress(part.target.name, part.size, total, rate))
         except HTTPError as error:  # before OSError, for a request's own errors are of both kinds
             return _reason(error)
         except OSError as error:
             raise _told(error, part) from error
         if total is not None and part.size < total:
             return f"{part.size:,} of {total:,} bytes came"
-        rate = (part.size - before) / max(time.monotonic() - started, 1e-3)
-        self._progress(Progress(part.target.name, part.size, part.size, rate))
+        if total is None:  # only its end tells how much all of it is
+            rate = (part.size - before) / max(time.monotonic() - started, 1e-3)
+            self._progress(Progress(part.target.name, part.size, part.size, rate))
         return ""
 
     def _finish(self, part: "_Part", target: Path, sha256: str | None, resumed: bool) -> bool:

@@ -85,6 +85,7 @@ def test_a_file_arrives_whole_with_its_record_and_is_not_fetched_twice(site, fol
     assert whole(folder, body)
     assert (got.path, got.fresh, got.sha256) == (folder / NAME, True, hashlib.sha256(body).hexdigest())
     assert (steps[-1].received, steps[-1].total, steps[-1].name) == (len(body), len(body), NAME)
+    assert [step.received for step in steps] == sorted({step.received for step in steps})  # each told once
     assert steps[-1].rate > 0
     again = client(site).fetch(PLACE, folder)
     assert (again.fresh, again.sha256) == (False, got.sha256)
@@ -581,7 +582,7 @@ def test_a_disk_without_room_for_a_lock_is_told_too(site, folder, monkeypatch):
 
     site.zip(PLACE, zipped())
     monkeypatch.setattr(download.sqlite3, "connect", lambda *args, **options: Full())
-    with pytest.raises(FullDiskError, match="downloads is full. Make room"):
+    with pytest.raises(FullDiskError, match=r"downloads is full\. Make room"):
         client(site).fetch(PLACE, folder)
     assert site.asked == []
 
