@@ -1,6 +1,7 @@
 """The page *Export*, driven as a person would, without a browser."""
 
 import io
+import re
 from decimal import Decimal
 
 import openpyxl
@@ -103,6 +104,21 @@ def test_what_is_not_there_is_told(opened):
 def test_a_percentage_that_is_none(text):
     with pytest.raises(InputError):
         releases_export.percent(text)
+
+
+def test_codes_without_an_amount_are_named_with_the_reason(opened):
+    asked_for = wanted(releases=("2025D", "2026C"), codes=("97110", "0075T", "A4550", "97010", "00100"))
+    assert set(build(opened, asked_for)["hcpcs"]) == {"97110"}
+    said = releases_export.without_amount(opened, asked_for)
+    assert said[0] == (
+        "No row, because 2025D has no fee schedule amount for it: 0075T (contractor-priced), A4550 (bundled), "
+        "97010 (bundled), 00100 (anesthesia)."
+    )
+    assert [text.split(" ")[3] for text in said] == ["2025D", "2026C"]
+    assert ("Codes", said[0]) in releases_export.notes(opened, asked_for, "five codes")
+    assert releases_export.without_amount(opened, wanted(codes=None)) == []
+    many = wanted(codes=tuple(code for code in opened.codes("2026C") if code.startswith("A")))
+    assert re.search(r" and \d+ more\.$", releases_export.without_amount(opened, many)[0])
 
 
 # The page -------------------------------------------------------------------------------------------------------------------
