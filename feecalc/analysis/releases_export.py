@@ -137,7 +137,10 @@ def _why(status: str | None, statuses: Mapping[str, Mapping[str, str]]) -> str:
     """Why a code has no amount, in a few words."""
     if status is None:
         return "not in this release"
-    return "no RVUs" if status in fee.PRICED_STATUSES else statuses.get(status, {"name": f"status {status}"})["name"].lower()
+    if status in fee.PRICED_STATUSES:
+        return "no RVUs"
+    name = statuses.get(status, {}).get("name", f"Status {status}")
+    return f"{name[0].lower()}{name[1:]}"
 
 
 def _first(opened: OpenSchedule, wanted: Wanted, count: int) -> tuple[str, ...]:

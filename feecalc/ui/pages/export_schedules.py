@@ -213,7 +213,8 @@ def headline(wanted: Wanted, chosen: Chosen, counted: int) -> str:
 
 def _head(wanted: Wanted, chosen: Chosen, counted: int) -> None:
     st.markdown(f"#### {words.md(headline(wanted, chosen, counted))}")
-    for said in (*chosen.told, *_without_amount(asked.stamp(), wanted)):
+    theirs = value("codes") in (releases_codes.MINE, releases_codes.VOLUMES)  # of a family nobody asked for each code
+    for said in (*chosen.told, *(_without_amount(asked.stamp(), wanted) if theirs else [])):
         st.caption(f":material/edit_note: {words.md(said)}")
     newest = asked.schedule().schedule.release(wanted.releases[-1])
     shell.release_line(newest, newest.name)
