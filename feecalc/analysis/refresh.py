@@ -310,7 +310,8 @@ class _Work:
         differences = None if before is None else postings.compare(before, staged)
         self._record(staged, files, compared)
         if before is not None and differences is not None:
-            differences.write(staged.path)
+            if differences.rows.height:
+                differences.write(staged.path)
             _amend(
                 staged, replaces={"folder": before.path.name, "origin": before.origin, "differences": differences.rows.height}
             )
@@ -321,7 +322,7 @@ class _Work:
             return done
         result = "reposted" if before.origin == "yours" else "added"
         notes = [*differences.examples(EXAMPLES), *notes]
-        rows = folder / postings.FILE
+        rows = folder / postings.FILE if differences.rows.height else None
         return replace(done, result=result, notes=tuple(notes), changes=differences.changes, differences=rows)
 
     # Fetching ------------------------------------------------------------------------------------------------------------

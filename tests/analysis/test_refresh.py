@@ -27,7 +27,7 @@ from feecalc import paths, schedule
 from feecalc.analysis import refresh as refreshing
 from feecalc.analysis.refresh import Wanted, accept_terms, accepted, newer_than, refresh
 from feecalc.api import OpenSchedule
-from feecalc.cli.refresh import Bars, bar, refresh_command, size
+from feecalc.cli.refresh import Bars, bar, line, refresh_command, size
 from feecalc.cms import catalogue, download
 from feecalc.cms.discovery import DownloadError, UnreachableError
 from feecalc.cms.download import Client, Progress
@@ -774,6 +774,10 @@ def test_bars_and_sizes(capsys):
     assert bar(50, 100) == "[###############---------------]  50 %"
     assert bar(50, None) == "[..............................]"
     assert (size(6_160_522), size(900)) == ("6.2 MB", "0.9 kB")
+    long = Progress("rvu25d-updated-09-11-2025.zip", 1_000_000, 3_345_067, 250_000.0)
+    assert line(long, 79) == "  rvu25d-updated-09-11-2025.zip  [##-----]  29 %  1.0 MB of 3.3 MB  0.2 MB/s"
+    assert line(long, 60) == "  rvu25d-upd…  [#-----]  29 %  1.0 MB of 3.3 MB  0.2 MB/s"
+    assert line(long, 160).startswith("  rvu25d-updated-09-11-2025.zip  [########----------------------]  29 %")
     bars = Bars()
     bars.show(Progress("a.zip", 50, 100, 10.0))
     bars.show(Progress("a.zip", 100, 100, 10.0))
