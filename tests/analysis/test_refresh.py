@@ -613,16 +613,20 @@ def test_killed_at_any_moment_the_store_serves_a_whole_release(site, home, empty
     started = time.monotonic()
     assert first.result() == "added"
     longest = 1.3 * (time.monotonic() - started)
-    posted = serving = changed = 0
-    for _ in range(KILLS):
+    posted = serving = changed = in_part = 0
+    for number in range(KILLS):
         runners.append(Runner(home, empty, site))
         runner = runners.pop(0)
         if serving == posted:
             posted += 1
             post(site, OCTOBER, release(version=posted))
+        if number % 5 == 0:  # the line falls silent half way, so that some are killed there
+            site.faults[OCTOBER] = [lambda answer: replace(answer, stop_at=len(answer.body) // 2, stall=30.0)]
         runner.go()
         time.sleep(chance.uniform(0, longest))
         runner.kill()
+        in_part += any(path.name.endswith(".part") for path in (home / "downloads").iterdir())
+        site.faults.clear()
         found = opened(home)
         assert found.priceable() == ["2025D"]
         now = version_of(found)
@@ -633,6 +637,7 @@ def test_killed_at_any_moment_the_store_serves_a_whole_release(site, home, empty
     for runner in runners:
         runner.kill()
     assert 0 < changed < KILLS  # some were killed before the new one served, and some after
+    assert in_part  # and some in the middle of a download
     last = Runner(home, empty, site)
     last.go()
     assert last.result() in {"added", "reposted", "unchanged"}

@@ -451,7 +451,7 @@ def test_names_that_lead_outside_are_refused(site, folder, tmp_path, name):
 TEN_GB = 10_000_000_000
 
 
-def bomb(declared: int = TEN_GB) -> bytes:
+def bomb(declared: int = TEN_GB, beside: str = "") -> bytes:
     """A zip of 10 MB that unpacks to ten thousand million zeros, whatever its list of contents declares.
 
     The stream is made from one block's, which fits behind itself again and again; to pack so much would take a minute.
@@ -463,17 +463,28 @@ def bomb(declared: int = TEN_GB) -> bytes:
         archive.writestr("zeros.csv", block * 1_000 + packer.flush())
         (entry,) = archive.infolist()  # written when the archive closes
         entry.compress_type, entry.file_size = zipfile.ZIP_DEFLATED, declared
+        if beside:
+            archive.writestr(beside, "")
     return data.getvalue()
 
 
 @pytest.fixture(scope="module")
 def bombs() -> dict[str, bytes]:
-    """One that says how large it is, one that says that it is small, and one inside a zip that looks like any other."""
+    """One that says how large it is, one that says that it is small, and two that lie in a zip like any other."""
     honest = bomb()
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        archive.writestr("inner.zip", honest)
-    return {"honest": honest, "lying": bomb(declared=1_000), "inside": data.getvalue()}
+
+    def inside(name: str, content: bytes) -> bytes:
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr(name, content)
+        return data.getvalue()
+
+    return {
+        "honest": honest,
+        "lying": bomb(declared=1_000),
+        "inside": inside("inner.zip", honest),
+        "workbook": inside("PPRRVU2026_Oct.xlsx", bomb(beside="[Content_Types].xml")),
+    }
 
 
 def test_the_bomb_is_one(bombs):
@@ -495,6 +506,7 @@ def test_the_bomb_is_one(bombs):
         ("honest", "would unpack to 10,000,000,000 bytes"),
         ("lying", "is damaged"),
         ("inside", "would unpack to more than 500 MB"),
+        ("workbook", r"PPRRVU2026_Oct\.xlsx would unpack to 10,000,000,000 bytes"),
     ],
 )
 def test_a_bomb_of_ten_gigabytes_is_refused_and_never_unpacked(site, folder, bombs, which, says):
