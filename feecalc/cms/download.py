@@ -467,8 +467,14 @@ class _Part:
             )
 
     def become(self, target: Path) -> None:
-        """Give the whole file its name. Where this is cut short, the hash in the record tells that file and record differ."""
+        """Give the whole file its name. Where this is cut short, the hash in the record tells that file and record differ.
+
+        An older posting that bears the name is kept beside it, under a name with a piece of its own hash.
+        """
         known = self.record or Record("")
+        older = Record.read(_notes(target))
+        if older is not None and older.sha256 not in {"", self.sha256} and _sha256(target) == older.sha256:
+            os.replace(target, target.with_name(f"{target.stem}-{older.sha256[:12]}{target.suffix}"))
         Record(known.url, known.etag, known.modified, self.size, self.sha256).write(_notes(target))
         os.replace(self.path, target)
         self.notes.unlink(missing_ok=True)
@@ -494,9 +500,14 @@ def _notes(target: Path) -> Path:
 def _held(target: Path, url: str) -> Record | None:
     """The record of a whole file that lies there; None where it is not the file that the record describes."""
     record = Record.read(_notes(target))
-    if record is None or record.url != url or not target.is_file():
+    if record is None or record.url != url or not record.sha256:
         return None
-    return record if hashlib.sha256(target.read_bytes()).hexdigest() == record.sha256 else None
+    return record if _sha256(target) == record.sha256 else None
+
+
+def _sha256(file: Path) -> str:
+    """The hash of a file; "" where there is none."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def _as_it_comes(response: requests.Response) -> Iterator[bytes]:

@@ -92,12 +92,16 @@ def test_a_file_arrives_whole_with_its_record_and_is_not_fetched_twice(site, fol
     assert site.requests(PLACE)[1]["If-None-Match"] == site.paths[PLACE].etag
 
 
-def test_a_new_posting_at_the_same_address_takes_the_place_of_the_old_one(site, folder):
+def test_a_new_posting_at_the_same_address_takes_the_name_of_the_old_one_which_is_kept(site, folder):
     site.zip(PLACE, zipped(1))
-    client(site).fetch(PLACE, folder)
+    first = client(site).fetch(PLACE, folder)
     site.zip(PLACE, zipped(2))
     assert client(site).fetch(PLACE, folder).fresh
-    assert whole(folder, zipped(2))
+    assert (folder / NAME).read_bytes() == zipped(2)
+    older = f"{NAME.removesuffix('.zip')}-{first.sha256[:12]}.zip"
+    assert left(folder) == sorted([older, NAME, f"{NAME}.json"])
+    assert (folder / older).read_bytes() == zipped(1)
+    assert not client(site).fetch(PLACE, folder).fresh
 
 
 def test_a_file_that_somebody_changed_is_fetched_again(site, folder):
