@@ -12,12 +12,12 @@ import pytest
 
 from feecalc import paths
 from feecalc.api import OpenSchedule
+from feecalc.cms import catalogue
 from feecalc.errors import FeecalcError, RejectedError
 from feecalc.importing import build, import_file
 from feecalc.schedule import MANIFEST
 
 ONE = "rvu24ar.zip"
-GOLDEN = Path(__file__).parent / "golden"
 
 
 def files_below(folder):
@@ -36,7 +36,7 @@ def test_the_built_in_schedule_is_what_the_zips_give_byte_for_byte(cms_dir, tmp_
 
 
 def test_every_cap_price_of_every_release_is_the_engines_but_for_the_known_ones(opened):
-    known = json.loads((GOLDEN / "opps_cap_differences.json").read_text(encoding="utf-8"))
+    known = catalogue.cap_prices()
     found = {}
     for name in opened.schedule.priceable():
         checks = opened.schedule.releases[name].manifest["checks"]
@@ -45,7 +45,7 @@ def test_every_cap_price_of_every_release_is_the_engines_but_for_the_known_ones(
             assert prices["compared"] > 30_000, name
             if prices["compared"] != prices["exact"]:
                 found[name] = prices["compared"] - prices["exact"]
-    assert found == {name: entry["different"] for name, entry in known.items()}
+    assert found == {name: one.different for name, one in known.items()}
 
 
 def test_an_import_serves_with_its_descriptors_and_outranks_the_built_in(cms_dir, home):

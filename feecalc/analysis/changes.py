@@ -100,6 +100,8 @@ class Changes:
             (counts.get("begins", 0), "has an amount for the first time", "have an amount for the first time"),
             (counts.get("ceases", 0), "has none any more", "have none any more"),
         ]
+        if self.question.codes is not None:  # of a list each code is asked for
+            said.append((counts.get("unpaid", 0), "has no amount in either", "have no amount in either"))
         parts = [f"{count:,} {one if count == 1 else many}" for count, one, many in said if count]
         return f"{', '.join(parts)}. Each modifier of a code counts for itself." if parts else ""
 

@@ -9,22 +9,22 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from feecalc import importing, paths, policy
+from feecalc.analysis import postings
+from feecalc.analysis.postings import Change
 from feecalc.analysis.verify import verify
 from feecalc.api import OpenSchedule
 from feecalc.cms import archive, catalogue, discovery
 from feecalc.cms.catalogue import EDITS, ORACLE, Entry
 from feecalc.cms.discovery import DownloadError, UnreachableError
-from feecalc.cms.download import Client, Downloaded, MissingError, locked
+from feecalc.cms.download import Client, Downloaded, FullDiskError, MissingError, locked
 from feecalc.cms.normalize import read_edit_file, read_payment_file, read_release, read_zip_file
 from feecalc.edits import Edits
 from feecalc.errors import ArchiveError, FeecalcError, InputError, NotLoadedError, Problem, RejectedError
@@ -32,37 +32,18 @@ from feecalc.schedule import MANIFEST, Folder, Release, Schedule
 
 PATIENCE = 900.0  # seconds to wait for another refresh of the same data folder
 PLACES = {"release": "releases", "zip_locality": "zip", **dict.fromkeys(EDITS, "ncci")}
-KEYS = {
-    "pprrvu": ["hcpcs", "modifier"],
-    "gpci": ["mac", "locality"],
-    "anesthesia": ["mac", "locality"],
-    "zip5": ["zip"],
-    "mue": ["hcpcs"],
-}
+EXAMPLES = 5  # values told of what a new posting changes; the file beside it has all of them
+PAYMENTS = "payment_amounts"  # among a manifest's checks: what was compared with CMS's own amounts, file by file
+Compared = dict[str, Any]
 CHECKED = ("pprrvu", "gpci", "anesthesia")  # what a whole release must hold, and hold as much of as the one before
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a new posting changes in one table, in rows. `changed` is None where the table has no key to tell rows by."""
-
-    table: str
-    before: int
-    after: int
-    added: int
-    removed: int
-    changed: int | None
-
-    def __str__(self) -> str:
-        changed = "" if self.changed is None else f", {self.changed:,} changed"
-        return f"{self.table}: {self.before:,} -> {self.after:,} rows; {self.added:,} new, {self.removed:,} gone{changed}"
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of one file. `result`: added, reposted, unchanged, failed, or would_fetch (a dry run).
 
-    `problem` says why it failed, and where; `changes` what a posting that was loaded before differs in.
+    `problem` says why it failed, and where; `changes` what a posting that was loaded before differs in; row by row that
+    stands in the file `differences`.
     """
 
     kind: str
@@ -74,6 +55,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     problem: str = ""
+    differences: Path | None = None
 
     def __str__(self) -> str:
         said = {
@@ -83,7 +65,8 @@ class Outcome:
             "failed": f"{self.title}: NOT taken over; everything is as it was.\n  {self.problem}",
             "would_fetch": f"{self.title}: would be fetched from {self.address}",
         }[self.result]
-        return "\n".join([said, *(f"  {line}" for line in [*self.changes, *self.notes])])
+        rows = [] if self.differences is None else [f"row by row: {self.differences}"]
+        return "\n".join([said, *(f"  {line}" for line in [*self.changes, *rows, *self.notes])])
 
 
 @dataclass(frozen=True)
@@ -323,13 +306,24 @@ class _Work:
         staged = self._stage(entry, files)
         before, neighbour = self._compared(entry, staged)
         _check_rows(entry, staged, neighbour or before, notes)
-        if entry.kind == "release":
-            self._check_release(entry, staged, neighbour, notes)
-        changes = tuple(_changes(before, staged)) if before is not None else ()
+        compared = self._check_release(entry, staged, neighbour, notes) if entry.kind == "release" else None
+        differences = None if before is None else postings.compare(before, staged)
+        self._record(staged, files, compared)
+        if before is not None and differences is not None:
+            if differences.rows.height:
+                differences.write(staged.path)
+            _amend(
+                staged, replaces={"folder": before.path.name, "origin": before.origin, "differences": differences.rows.height}
+            )
         folder = _take_over(staged.path, place)
-        result = "reposted" if before is not None and before.origin == "yours" else "added"
         notes += [str(note) for note in staged.manifest["notes"]]
-        return Outcome(entry.kind, entry.name, result, entry.title, files[0].address, folder, tuple(notes), changes)
+        done = Outcome(entry.kind, entry.name, "added", entry.title, files[0].address, folder, tuple(notes))
+        if before is None or differences is None:
+            return done
+        result = "reposted" if before.origin == "yours" else "added"
+        notes = [*differences.examples(EXAMPLES), *notes]
+        rows = folder / postings.FILE if differences.rows.height else None
+        return replace(done, result=result, notes=tuple(notes), changes=differences.changes, differences=rows)
 
     # Fetching ------------------------------------------------------------------------------------------------------------
 
@@ -345,7 +339,7 @@ class _Work:
         for address in entry.addresses:
             try:
                 file = self.client.fetch(address, downloads, self._hash(entry, address))
-            except UnreachableError:
+            except (UnreachableError, FullDiskError):
                 raise
             except (DownloadError, ArchiveError) as error:
                 problems.append(error)
@@ -398,25 +392,35 @@ class _Work:
         earlier = [one for one in others if str(one.manifest["effective"]) <= str(staged.manifest["effective"])]
         return before, earlier[-1] if earlier else next(iter(others), None)
 
+    def _record(self, staged: Folder, files: Sequence[Downloaded], compared: list[Compared] | None) -> None:
+        """Keep in the staged manifest where the files came from, and how they compared with CMS's own amounts."""
+        _amend(staged, addresses=[self.client.url(file.address) for file in files])
+        if compared is not None:
+            _amend(staged, checks={**staged.manifest["checks"], PAYMENTS: compared})
+
     # Checking ------------------------------------------------------------------------------------------------------------
 
-    def _check_release(self, entry: Entry, staged: Folder, neighbour: Folder | None, notes: list[str]) -> None:
-        """The release has all its places, and prices as CMS's own payment amounts do, where these can be had."""
+    def _check_release(self, entry: Entry, staged: Folder, neighbour: Folder | None, notes: list[str]) -> list[Compared]:
+        """The release has all its places, and prices as CMS's own payment amounts do, where these can be had: what was
+        compared, nothing where they cannot.
+        """
         name = entry.name
         _check_places(staged, neighbour)
+        if why := catalogue.why_caps_differ(name, staged.manifest["checks"]):
+            notes.append(f"that cap prices differ is known: {why}")
         self.tell(f"Comparing {entry.title} with CMS's own payment amounts")
         found = discovery.discover(self._page, self.client.base, [ORACLE], lambda kind, named: named == name)
         known = [one for one in catalogue.known() if (one.kind, one.name) == (ORACLE, name)]
         oracles = catalogue.merged(known, found.entries)
         if not oracles:
             notes.append("not compared with CMS's own payment amounts: none are listed for this release")
-            return
+            return []
         try:
             files, _ = self._fetch(oracles[0])
         except MissingError as error:
             notes.append(f"not compared with CMS's own payment amounts, which are not there: {error}")
-            return
-        notes += _compare(entry, staged, files[0])
+            return []
+        return _compare(entry, staged, files[0], notes)
 
 
 def _require_whole(entry: Entry, year: int, quarter: str, whole: bool) -> None:
@@ -477,11 +481,11 @@ def _check_rows(entry: Entry, staged: Folder, neighbour: Folder | None, notes: l
         raise RejectedError(entry.title, problems)
 
 
-def _compare(entry: Entry, staged: Folder, file: Downloaded) -> list[str]:
+def _compare(entry: Entry, staged: Folder, file: Downloaded, notes: list[str]) -> list[Compared]:
     """The staged release against CMS's own payment amounts, to the cent. Raises RejectedError with the first that differ."""
     opened = OpenSchedule(Schedule((staged.path.parents[1], "yours")))
     kinds = {table.meta["qp"] == "QPP" for table in read_payment_file([file.path])}
-    notes = []
+    compared: list[Compared] = []
     for qp in sorted(kinds):
         try:
             result = verify(opened, file.path, entry.name, qp)
@@ -510,7 +514,9 @@ def _compare(entry: Entry, staged: Folder, file: Downloaded) -> list[str]:
             + (f", {result.not_in_release:,} rows of codes that are not in the release" if result.not_in_release else "")
             + (" (Qualifying APM Participants)" if qp else "")
         )
-    return notes
+        counts = {"compared": result.amounts_compared, "exact": result.exact, "capped": result.capped}
+        compared.append({"file": file.path.name, "sha256": file.sha256, "qp": qp, **counts})
+    return compared
 
 
 def _differing_members(entry: Entry, files: Sequence[Downloaded]) -> list[str]:
@@ -530,6 +536,14 @@ def _differing_members(entry: Entry, files: Sequence[Downloaded]) -> list[str]:
 
 
 # The store ------------------------------------------------------------------------------------------------------------------
+
+
+def _amend(staged: Folder, **record: Any) -> None:
+    """Add to the manifest of what is staged. The folder's own copy of it stays as it was read."""
+    path = staged.path / MANIFEST
+    amended = json.loads(path.read_text(encoding="utf-8")) | record
+    with paths.new_file(path) as scratch:
+        scratch.write_text(json.dumps(amended, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _take_over(folder: Path, place: Path) -> Path:
@@ -558,29 +572,6 @@ def _holding(place: Path, files: Collection[Downloaded]) -> Path | None:
 
 def _files(folder: Folder) -> str:
     return ", ".join(source["file"] for source in folder.sources)
-
-
-def _changes(before: Folder, after: Folder) -> list[Change]:
-    """What differs between two postings, table by table; descriptors, which the built-in schedule lacks, left out."""
-    tables = [name for name in after.manifest["tables"] if before.has(name) and name != "descriptions"]
-    return [_change(name, before.read(name), after.read(name)) for name in tables]
-
-
-def _change(table: str, before: pl.DataFrame, after: pl.DataFrame) -> Change:
-    shared = [column for column in after.columns if column in before.columns]
-    key = KEYS.get(table, shared)
-    values = [column for column in shared if column not in key]
-    old, new = before.select(shared), after.select(shared)
-    both = new.join(old, on=key, how="inner", nulls_equal=True, suffix="_before")
-    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_before")) for name in values) if values else None
-    return Change(
-        table=table,
-        before=before.height,
-        after=after.height,
-        added=new.join(old, on=key, how="anti", nulls_equal=True).height,
-        removed=old.join(new, on=key, how="anti", nulls_equal=True).height,
-        changed=None if differs is None else both.filter(differs).height,
-    )
 
 
 def newer_than(schedule: Schedule, home: Path | None = None) -> list[str]:

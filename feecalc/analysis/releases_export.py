@@ -5,18 +5,19 @@ once, halves up.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 
-from feecalc import paths
+from feecalc import paths, policy
 from feecalc.api import OpenSchedule
 from feecalc.errors import InputError
 from feecalc.locality import NATIONWIDE
 from feecalc.money import dollars
+from feecalc.pricing import fee
 
 ALL_PLACES = "all"
 KEY = ("release", "locality", "hcpcs", "modifier")
@@ -50,6 +51,7 @@ LAYOUTS = {
 IMPORTS = ("import", "import-dated", "import-settings")
 FEE_NAMES = {"nonfacility": "Non-Facility Fee", "facility": "Facility Fee"}
 MOST_CELLS = 20_000_000
+FEW = 8  # codes that a sentence names
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,33 @@ def rows(opened: OpenSchedule, wanted: Wanted) -> int:
 def _payable(opened: OpenSchedule, release: str, codes: Sequence[str] | None) -> pl.DataFrame:
     frame = opened.fee_schedule_cents(release)
     return frame if codes is None else frame.filter(pl.col("hcpcs").cast(pl.String).is_in(list(codes)))
+
+
+def without_amount(opened: OpenSchedule, wanted: Wanted) -> list[str]:
+    """The codes of the list that the file has no row for, a sentence a release with each code's reason."""
+    said = []
+    statuses = policy.load("statuses")["status"]
+    for release in wanted.releases if wanted.codes is not None else ():
+        paid = set(_payable(opened, release, wanted.codes)["hcpcs"].cast(pl.String))
+        missing = [code for code in wanted.codes or () if code not in paid]
+        if not missing:
+            continue
+        printed = opened.schedule.table(release, "pprrvu").filter(pl.col("hcpcs").is_in(missing[:FEW]))
+        status = dict(printed.select("hcpcs", pl.col("status").cast(pl.String)).iter_rows())
+        named = [f"{code} ({_why(status.get(code), statuses)})" for code in missing[:FEW]]
+        more = f" and {len(missing) - FEW:,} more" if len(missing) > FEW else ""
+        said.append(f"No row, because {release} has no fee schedule amount for it: {', '.join(named)}{more}.")
+    return said
+
+
+def _why(status: str | None, statuses: Mapping[str, Mapping[str, str]]) -> str:
+    """Why a code has no amount, in a few words."""
+    if status is None:
+        return "not in this release"
+    if status in fee.PRICED_STATUSES:
+        return "no RVUs"
+    name = statuses.get(status, {}).get("name", f"Status {status}")
+    return f"{name[0].lower()}{name[1:]}"
 
 
 def _first(opened: OpenSchedule, wanted: Wanted, count: int) -> tuple[str, ...]:
@@ -229,6 +258,7 @@ def notes(opened: OpenSchedule, wanted: Wanted, codes: str) -> list[tuple[str, s
     """What a file rests on, in words: its rows, amounts, places, percentage and rounding, factor and source files."""
     said = [
         ("Codes", codes),
+        *(("Codes", text) for text in without_amount(opened, wanted)),
         ("Rows", "codes of status A, R or T with RVUs, each modifier (26, TC, 53) for itself"),
         ("Amounts", "; ".join(AMOUNTS[name][0] for name in wanted.amounts) + "; dollars for one unit"),
         ("Places", ", ".join(wanted.places)),

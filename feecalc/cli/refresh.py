@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,10 @@ from feecalc.cli.options import json_option, print_json
 if TYPE_CHECKING:
     from feecalc.cms.download import Progress
 
-WIDTH = 30  # characters of a bar
+WIDTH, SHORTEST = 30, 6  # characters of a bar
+FIGURES = 29  # characters of sizes and rate: 12.3 MB of 21.0 MB  10.2 MB/s
+WIDEST = 160  # columns where there is no terminal
+AGAIN = 0.1  # seconds before a bar is drawn again
 
 
 @click.command("refresh")
@@ -77,22 +81,20 @@ class Bars:
     def __init__(self) -> None:
         self._moves = sys.stderr.isatty()
         self._open = False
+        self._drawn = 0.0
 
     def show(self, step: "Progress") -> None:
         """Draw how far a file is."""
         whole = step.total is not None and step.received >= step.total
-        if not (self._moves or whole):
+        if not whole and (not self._moves or time.monotonic() - self._drawn < AGAIN):
             return
-        line = f"  {step.name}  {bar(step.received, step.total)}  {size(step.received)}"
-        if step.total and not whole:
-            line += f" of {size(step.total)}"
-        line += f"  {size(int(step.rate))}/s"
+        self._drawn = time.monotonic()
         if self._moves:
-            columns = shutil.get_terminal_size().columns
-            click.echo("\r" + line[: columns - 1].ljust(columns - 1), nl=whole, err=True)
+            columns = shutil.get_terminal_size().columns - 1
+            click.echo("\r" + line(step, columns).ljust(columns), nl=whole, err=True)
             self._open = not whole
         else:
-            click.echo(line, err=True)
+            click.echo(line(step, WIDEST), err=True)
 
     def say(self, line: str) -> None:
         """A line of its own, below a bar that stopped."""
@@ -102,12 +104,23 @@ class Bars:
         click.echo(line, err=True)
 
 
-def bar(received: int, total: int | None) -> str:
-    """A bar of WIDTH characters with its percentage; only dots where the whole is not known."""
+def line(step: "Progress", columns: int) -> str:
+    """A file's name, bar, sizes and rate in so many columns: first the bar gives way, then the name."""
+    whole = step.total is not None and step.received >= step.total
+    of_all = f" of {size(step.total)}" if step.total and not whole else ""
+    figures = f"{size(step.received)}{of_all}  {size(int(step.rate))}/s"
+    # As wide whatever the figures, so that the bar of a file does not jump.
+    room = columns - len(f"  {step.name}  {bar(0, 1, 0)}  ") - FIGURES
+    name = step.name if room >= SHORTEST else f"{step.name[: max(len(step.name) + room - SHORTEST - 1, 8)]}…"
+    return f"  {name}  {bar(step.received, step.total, max(SHORTEST, min(WIDTH, room)))}  {figures}"[:columns]
+
+
+def bar(received: int, total: int | None, width: int = WIDTH) -> str:
+    """A bar of so many characters with its percentage; only dots where the whole is not known."""
     if not total:
-        return "[" + "." * WIDTH + "]"
-    done = min(WIDTH, WIDTH * received // total)
-    return f"[{'#' * done}{'-' * (WIDTH - done)}] {100 * received // total:3d} %"
+        return "[" + "." * width + "]"
+    done = min(width, width * received // total)
+    return f"[{'#' * done}{'-' * (width - done)}] {100 * received // total:3d} %"
 
 
 def size(count: int) -> str:

@@ -90,7 +90,7 @@ def schedule_command(
         _write_folder(opened, wanted if shaped or codes.codes else None, wanted, out)
     else:
         _write_file(opened, wanted, shaped, codes, out)
-    for said in codes.told:
+    for said in (*codes.told, *releases_export.without_amount(opened, wanted)):
         click.echo(f"feecalc: {said}", err=True)
     if codes.told:
         raise SystemExit(1)

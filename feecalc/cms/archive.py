@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from feecalc.errors import ArchiveError
 
 LARGEST = 500_000_000  # bytes after unpacking: the largest real download, ZIP9 as txt and xlsx, stays below 200 MB
+LARGEST_BOOK = 3_000_000_000  # the same of one workbook, whose sheets take many times the room of a text
 DEEPEST = 3  # a zip in a zip in a zip; CMS nests once
 
 PAGE = (
@@ -75,6 +76,8 @@ def _single(path: Path, prefix: str) -> list[Member]:
     _refuse_page(data, path.name)
     if not data:
         raise ArchiveError(f"{path.name} is empty. Download it again.")
+    if data[:2] == b"PK":
+        _refuse_vast_book(data, path.name)
     if data[:2] == b"PK" and not _is_workbook(data):
         return _unpack(data, path.name, prefix, source, depth=1, budget=[LARGEST])
     if path.suffix.lower() == ".zip":
@@ -106,7 +109,9 @@ def _unpack(data: bytes, name: str, prefix: str, source: Source, depth: int, bud
     def reader(entry: zipfile.ZipInfo) -> Callable[[], bytes]:
         def read() -> bytes:
             try:
-                return archive.read(entry)  # reads no more than file_size, and compares the CRC
+                # ZipFile.read unpacks up to 2 GB at a time, whatever the size declared; this ends there, and compares the CRC.
+                with archive.open(entry) as packed:
+                    return packed.read(entry.file_size + 1)
             except NotImplementedError as error:
                 way = f"{name} packs {entry.filename} in a way that feecalc cannot open."
                 raise ArchiveError(f"{way} Unpack it first and give feecalc the folder.") from error
@@ -120,6 +125,8 @@ def _unpack(data: bytes, name: str, prefix: str, source: Source, depth: int, bud
         read = reader(entry)
         inside = read()
         _refuse_page(inside, f"{name}/{entry.filename}")
+        if inside[:2] == b"PK":
+            _refuse_vast_book(inside, f"{name}/{entry.filename}")
         if entry.filename.lower().endswith(".zip"):
             if inside[:2] != b"PK":
                 raise ArchiveError(f"{name}/{entry.filename} is not a zip file. Download {source.name} again from CMS.")
@@ -142,6 +149,15 @@ def _refuse_name(name: str, archive: str) -> None:
         raise ArchiveError(
             f"{archive} holds the name {name!r}, which points outside the zip: it is no CMS download. Nothing was read."
         )
+
+
+def _refuse_vast_book(data: bytes, name: str) -> None:
+    """Refuse a workbook that its reader would unpack to more than any of CMS's; another zip has bounds of its own."""
+    if not _is_workbook(data):
+        return
+    unpacked = sum(entry.file_size for entry in zipfile.ZipFile(io.BytesIO(data)).infolist())
+    if unpacked > LARGEST_BOOK:
+        raise ArchiveError(f"{name} would unpack to {unpacked:,} bytes: it is no workbook of CMS's. Nothing was read.")
 
 
 def _is_workbook(data: bytes) -> bool:

@@ -114,6 +114,25 @@ def rows_percent() -> int:
     return int(_content()["bounds"]["rows_percent"])
 
 
+@dataclass(frozen=True)
+class CapPrices:
+    """How many of CMS's own OPPS cap prices of a release are not the release's, and why."""
+
+    different: int
+    why: str
+
+
+def why_caps_differ(release: str, checks: Mapping[str, Any]) -> str:
+    """Why CMS's OPPS cap prices differ as a release's checks found them to; "" where they agree, or differ in another way."""
+    caps, known = checks.get("opps_cap_prices"), cap_prices().get(release)
+    return known.why if caps and known and caps["compared"] - caps["exact"] == known.different else ""
+
+
+def cap_prices() -> dict[str, CapPrices]:
+    """The releases with cap prices that are known to differ."""
+    return {name: CapPrices(one["different"], one["why"]) for one in _content()["cap_prices"] for name in one["releases"]}
+
+
 def terms() -> Terms:
     """What a person accepts before anything is downloaded."""
     found = _content()["terms"]

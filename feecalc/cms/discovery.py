@@ -5,7 +5,7 @@ What a name tells of a file stands in catalogue.toml. Nothing here touches the n
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,6 +20,7 @@ from feecalc.errors import FeecalcError
 
 CMS_HOSTS = {"www.cms.gov", "cms.gov"}
 QUARTER_STARTS = (1, 4, 7, 10)
+MOST_LEAVES = 20  # of one listing: CMS's longest has some ten
 POSTED = re.compile(r"(?:updated|posted|revised)[-_/ ]*(\d{1,2})[-_/]?(\d{2})[-_/]?(20\d{2})")
 
 
@@ -227,15 +228,16 @@ def _listed(
     notes: list[str],
 ) -> list[tuple[Named, str]]:
     """The wanted files of one listing page and of the pages that it points to, each with its path."""
-    url, html = read(page.address)
-    found = _zips(html, url, base, page.kind)
+    found: list[tuple[Named, str]] = []
     pages: dict[str, Named] = {}
-    for link in links(html, url):
-        path = path_below(link.url, base)
-        if page.detail and path is not None and re.search(page.detail, path):
-            named = name_of(path.rsplit("/", 1)[-1], link.text, kind=page.kind)
-            if named is not None and int(named.name[:4]) >= catalogue.first_year():
-                pages.setdefault(path, named)
+    for url, html in _leaves(read, base, page.address, notes):
+        found += _zips(html, url, base, page.kind)
+        for link in links(html, url):
+            path = path_below(link.url, base)
+            if page.detail and path is not None and re.search(page.detail, path):
+                named = name_of(path.rsplit("/", 1)[-1], link.text, kind=page.kind)
+                if named is not None and int(named.name[:4]) >= catalogue.first_year():
+                    pages.setdefault(path, named)
     if not found and not pages:
         notes.append(f"CMS's page {page.address} names no file that feecalc knows; it may have changed its form.")
     for path, named in pages.items():
@@ -248,6 +250,39 @@ def _listed(
             except FeecalcError as error:
                 notes.append(f"CMS's page {path} could not be read: {error}")
     return [(named, address) for named, address in found if wanted(named.kind, named.name)]
+
+
+def _leaves(read: Callable[[str], tuple[str, str]], base: str, address: str, notes: list[str]) -> Iterator[tuple[str, str]]:
+    """A listing and the further leaves of it to which its own pager leads (?page=1 and so on), each with its address.
+
+    One that cannot be read becomes a note, but for the first.
+    """
+    url, html = read(address)
+    yield url, html
+    seen, waiting = {0}, _pager(html, url, base)
+    while (number := min(waiting.keys() - seen, default=None)) is not None and len(seen) < MOST_LEAVES:
+        seen.add(number)
+        try:
+            further, html = read(waiting[number])
+        except UnreachableError:
+            raise
+        except FeecalcError as error:
+            notes.append(f"CMS's page {waiting[number]} could not be read: {error}")
+            continue
+        yield further, html
+        waiting |= _pager(html, url, base)
+
+
+def _pager(html: str, listing: str, base: str) -> dict[int, str]:
+    """The links of a listing that lead to other leaves of it: their paths with the query, by number."""
+    own = path_below(listing, base)
+    found = {}
+    for link in links(html, listing):
+        query = urlsplit(link.url).query
+        number = parse_qs(query).get("page", [""])[0]
+        if path_below(link.url, base) == own and number.isdecimal():
+            found[int(number)] = f"{own}?{query}"
+    return found
 
 
 def _zips(html: str, url: str, base: str, kind: str) -> list[tuple[Named, str]]:

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 from urllib3.util.retry import Retry
 
 from feecalc import __version__, paths
@@ -37,7 +37,7 @@ BASE = "https://www.cms.gov"
 BASE_VARIABLE = "FEECALC_CMS_URL"
 AGENT = f"feecalc/{__version__} (Medicare fee estimator; fetches each file once)"
 
-CHUNK = 16 * 1024  # a connection that is cut costs no more than this
+CHUNK = 16 * 1024
 LARGEST_FILE = 300_000_000  # bytes as sent: the largest real one, a year's payment amounts, has 21 MB
 LARGEST_PAGE = 10_000_000
 MOST_MEMBERS = 2_000  # files in a zip: a release has 16
@@ -51,6 +51,10 @@ BUSY = {429, 500, 502, 503, 504}
 
 class MissingError(DownloadError):
     """A page or file that is not (or no longer) where it was."""
+
+
+class FullDiskError(DownloadError):
+    """No room on this machine's disk: another address of the file would not help."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,8 @@ def locked(file: Path, patience: float, busy: str, waiting: Callable[[], None] =
                 connection.execute("BEGIN EXCLUSIVE")
                 break
             except sqlite3.OperationalError as error:
+                if "full" in str(error):  # SQLite writes a page of its own to hold a lock
+                    raise FullDiskError(f"The disk of {file.parent} is full. Make room and run it again.") from error
                 if "locked" not in str(error):
                     raise OSError(errno.EIO, f"cannot be locked ({error})", str(file)) from error
                 if time.monotonic() >= until:
@@ -288,30 +294,28 @@ class Client:
 
     def _receive(self, response: requests.Response, part: "_Part") -> str:
         """Write what comes to the end of the part; the reason where it broke off, "" where all of it came."""
-        started, before, shown = time.monotonic(), part.size, 0.0
+        started, before = time.monotonic(), part.size
         total = part.record.total if part.record else None
         if total is not None:
             _refuse_size(total, part)
             _refuse_full_disk(total - before, part)
         try:
             with part.opened() as handle:
-                for chunk in response.iter_content(CHUNK):
+                for chunk in _as_it_comes(response):
                     write(handle, chunk)
                     part.size += len(chunk)
                     _refuse_size(part.size, part)
-                    now = time.monotonic()
-                    if now - shown >= 0.1:
-                        shown = now
-                        rate = (part.size - before) / max(now - started, 1e-3)
-                        self._progress(Progress(part.target.name, part.size, total, rate))
-        except requests.RequestException as error:
+                    rate = (part.size - before) / max(time.monotonic() - started, 1e-3)
+                    self._progress(Progress(part.target.name, part.size, total, rate))
+        except HTTPError as error:  # before OSError, for a request's own errors are of both kinds
             return _reason(error)
         except OSError as error:
             raise _told(error, part) from error
         if total is not None and part.size < total:
             return f"{part.size:,} of {total:,} bytes came"
-        rate = (part.size - before) / max(time.monotonic() - started, 1e-3)
-        self._progress(Progress(part.target.name, part.size, part.size, rate))
+        if total is None:  # only its end tells how much all of it is
+            rate = (part.size - before) / max(time.monotonic() - started, 1e-3)
+            self._progress(Progress(part.target.name, part.size, part.size, rate))
         return ""
 
     def _finish(self, part: "_Part", target: Path, sha256: str | None, resumed: bool) -> bool:
@@ -463,8 +467,14 @@ class _Part:
             )
 
     def become(self, target: Path) -> None:
-        """Give the whole file its name. Where this is cut short, the hash in the record tells that file and record differ."""
+        """Give the whole file its name. Where this is cut short, the hash in the record tells that file and record differ.
+
+        An older posting that bears the name is kept beside it, under a name with a piece of its own hash.
+        """
         known = self.record or Record("")
+        older = Record.read(_notes(target))
+        if older is not None and older.sha256 not in {"", self.sha256} and _sha256(target) == older.sha256:
+            os.replace(target, target.with_name(f"{target.stem}-{older.sha256[:12]}{target.suffix}"))
         Record(known.url, known.etag, known.modified, self.size, self.sha256).write(_notes(target))
         os.replace(self.path, target)
         self.notes.unlink(missing_ok=True)
@@ -490,9 +500,23 @@ def _notes(target: Path) -> Path:
 def _held(target: Path, url: str) -> Record | None:
     """The record of a whole file that lies there; None where it is not the file that the record describes."""
     record = Record.read(_notes(target))
-    if record is None or record.url != url or not target.is_file():
+    if record is None or record.url != url or not record.sha256:
         return None
-    return record if hashlib.sha256(target.read_bytes()).hexdigest() == record.sha256 else None
+    return record if _sha256(target) == record.sha256 else None
+
+
+def _sha256(file: Path) -> str:
+    """The hash of a file; "" where there is none."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+
+
+def _as_it_comes(response: requests.Response) -> Iterator[bytes]:
+    """A body in pieces, each as soon as it is here: a connection that is cut costs none of the bytes that came.
+
+    `iter_content` waits for a whole piece, and what came of the last one is lost with the connection.
+    """
+    while chunk := response.raw.read1(CHUNK, decode_content=True):
+        yield chunk
 
 
 def _headers(held: Record | None, have: int, part: Record | None) -> dict[str, str]:
@@ -561,14 +585,14 @@ def _refuse_full_disk(needed: int, part: _Part) -> None:
         raise _told(OSError(errno.ENOSPC, "No space left on device", str(part.path)), part)
 
 
-def _told(error: OSError, part: _Part) -> OSError | DownloadError:
+def _told(error: OSError, part: _Part) -> OSError | FullDiskError:
     """A full disk in plain words, the part removed to give its room back; any other error as it is."""
     if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
         return error
     size = part.record.total if part.record else None
     part.drop()
-    needs = f" It needs {size / 1e6:,.0f} MB." if size else ""
-    return DownloadError(f"The disk is full: {part.target} was not written.{needs} Make room and run it again.")
+    needs = f" It needs {max(size / 1e6, 0.1):,.1f} MB." if size else ""
+    return FullDiskError(f"The disk is full: {part.target} was not written.{needs} Make room and run it again.")
 
 
 def _nobody_there(error: requests.RequestException) -> bool:

@@ -75,7 +75,7 @@ def pictures(found: Found) -> None:
         st.subheader("How amounts moved", anchor=False)
         bins = [Bin(_between(low, high), _side(low, high), count) for low, high, count in found.distribution()]
         up, down, same = (found.counts.get(kind, 0) for kind in ("up", "down", "same"))
-        said = f"{up:,} amounts rose, {down:,} fell, {same:,} stayed."
+        said = f"{up:,} amount{'' if up == 1 else 's'} rose, {down:,} fell, {same:,} stayed."
         releases_pictures.distribution(bins, "amounts", said, "picture-distribution")
         st.caption(said)
     with right:

@@ -89,6 +89,7 @@ def chosen(prefix: str, known: Collection[str]) -> Chosen:
     if name == MINE:
         found = parse(st.session_state[f"{prefix}list"], known)
         problem = "" if found.codes else "Type or paste the codes that you want to see, such as 97110, 97140."
-        return Chosen(tuple(found.codes), f"{len(found.codes):,} codes of my own list", tuple(found.told), problem)
+        count = "1 code" if len(found.codes) == 1 else f"{len(found.codes):,} codes"
+        return Chosen(tuple(found.codes), f"{count} of my own list", tuple(found.told), problem)
     label, spans = FAMILIES[name]
     return Chosen(tuple(parse(spans, known).codes), f"{label[:1].lower()}{label[1:]}")

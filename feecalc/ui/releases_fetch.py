@@ -239,6 +239,8 @@ def _outcome(one: Outcome) -> None:
     said = [f"From {one.address}"] if one.address else []
     said += [str(change) for change in one.changes]
     said += one.notes
+    if one.differences is not None:
+        said.append(f"What changed, row by row: {one.differences}")
     if one.folder is not None:
         said.append(f"Kept in {one.folder}")
     with st.expander(f"{_titled(one)}: {RESULTS[one.result]}", icon=ICONS[one.result], expanded=one.result == "failed"):

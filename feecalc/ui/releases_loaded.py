@@ -8,11 +8,13 @@ from typing import Any
 import polars as pl
 
 from feecalc import policy
+from feecalc.analysis.refresh import PAYMENTS
 from feecalc.api import OpenSchedule
+from feecalc.cms import catalogue
 from feecalc.edits import Edits
 from feecalc.money import FACTOR_SCALE
 from feecalc.pricing.explain import decimal
-from feecalc.schedule import Folder
+from feecalc.schedule import Folder, Release
 from feecalc.ui import words
 from feecalc.ui.pictures import ACCENT, MUTED, draw, ink
 
@@ -95,7 +97,7 @@ def edit_tables(edits: Edits) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema)
 
 
-ORIGIN_SCHEMA = {"origin": pl.String, "imported": pl.Date, "file": pl.String, "sha256": pl.String}
+ORIGIN_SCHEMA = {"origin": pl.String, "imported": pl.Date, "address": pl.String, "file": pl.String, "sha256": pl.String}
 
 
 def _origin(folder: Folder) -> dict[str, Any]:
@@ -103,6 +105,7 @@ def _origin(folder: Folder) -> dict[str, Any]:
     return {
         "origin": ORIGINS[folder.origin],
         "imported": dt.datetime.fromisoformat(stamp).date() if stamp else None,
+        "address": ", ".join(folder.manifest.get("addresses", ())) or None,
         "file": ", ".join(source["file"] for source in folder.sources),
         "sha256": ", ".join(source["sha256"] for source in folder.sources),
     }
@@ -112,14 +115,30 @@ def _rows(folder: Folder, table: str) -> int | None:
     return int(folder.manifest["tables"][table]["rows"]) if folder.has(table) else None
 
 
-def checked(folder: Folder) -> str:
+def checked(folder: Release) -> str:
     """How a release was checked when it was read in, in words. What every import is checked for stands on the page."""
-    if not (folder.has("pprrvu") and folder.has("gpci")):
+    if not folder.priceable:
         return "in part only: it prices nothing"
-    caps = folder.manifest["checks"].get("opps_cap_prices")
+    checks = folder.manifest["checks"]
+    said = ["layout and totals"]
+    if (paid := checks.get(PAYMENTS)) is not None:
+        said.append(_paid(paid))
+    caps = checks.get("opps_cap_prices")
     if caps is None:
-        return "layout and totals; CMS published no OPPS cap prices with it"
-    return f"layout, totals, and {caps['exact']:,} of {caps['compared']:,} OPPS cap prices exact"
+        said.append("CMS published no OPPS cap prices with it")
+    else:
+        known = ", the others differ for a known reason" if catalogue.why_caps_differ(folder.name, checks) else ""
+        said.append(f"{caps['exact']:,} of {caps['compared']:,} OPPS cap prices exact{known}")
+    return "; ".join(said)
+
+
+def _paid(compared: Sequence[Mapping[str, Any]]) -> str:
+    """How a release compared with CMS's own payment amounts."""
+    if not compared:
+        return "CMS had no payment amounts to compare with"
+    exact, amounts = (sum(one[name] for one in compared) for name in ("exact", "compared"))
+    capped = sum(one["capped"] for one in compared)
+    return f"{exact:,} of {amounts:,} of CMS's own payment amounts exact{f', {capped:,} equal to the cap' if capped else ''}"
 
 
 def _ends(calendar: pl.DataFrame) -> dict[str, dt.date]:

@@ -117,6 +117,11 @@ def test_a_release_beside_itself_changes_nothing(opened):
     assert "more for 0 and less for 0" in told.headlines[0]
 
 
+def test_codes_of_a_list_without_an_amount_are_counted(opened):
+    told = changes.of(opened, question(codes=("97110", "97010", "A4550")), of="97110, 97010, A4550")
+    assert told.beside == "2 have no amount in either. Each modifier of a code counts for itself."
+
+
 def test_what_it_means_for_volumes(opened, tmp_path):
     file = tmp_path / "volumes.csv"
     file.write_text("code,units\n99213,1000\n99214,500\n99999,3\n")

@@ -1,10 +1,11 @@
 """The refresh from end to end against a small cms.gov: what serves afterwards is whole, checked, and what CMS posted."""
 
+import csv
 import errno
 import io
 import json
-import os
 import random
+import runpy
 import subprocess
 import sys
 import threading
@@ -20,12 +21,13 @@ from click.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1] / "cms"))
 from cms_files import ALASKA, GPCI_HEADINGS, HEADINGS, PLACES, anesthesia, as_csv, counties, gpci, pprrvu, pprrvu_row, zip5
 from stand_in import ADDON, MUE, PAYMENTS, PTP, RELEASES, ZIPS, StandIn
+from whole_release import january
 
 from feecalc import paths, schedule
 from feecalc.analysis import refresh as refreshing
 from feecalc.analysis.refresh import Wanted, accept_terms, accepted, newer_than, refresh
 from feecalc.api import OpenSchedule
-from feecalc.cli.refresh import Bars, bar, refresh_command, size
+from feecalc.cli.refresh import Bars, bar, line, refresh_command, size
 from feecalc.cms import catalogue, download
 from feecalc.cms.discovery import DownloadError, UnreachableError
 from feecalc.cms.download import Client, Progress
@@ -49,7 +51,9 @@ def packed(files: dict[str, str | bytes]) -> bytes:
     return data.getvalue()
 
 
-def release(year=2025, letter="D", version=0, rows=(), places=PLACES, factor="32.3465", **changes: str | bytes) -> bytes:
+def release(
+    year=2025, letter="D", version=0, rows=(), places=PLACES, factor="32.3465", extra="%PDF", **changes: str | bytes
+) -> bytes:
     """A small release. Its `version` stands in two of its files, so that a mixture of two would be seen."""
     visit = {
         "work_rvu": f"{1.30 + version / 100:.2f}",
@@ -72,7 +76,7 @@ def release(year=2025, letter="D", version=0, rows=(), places=PLACES, factor="32
         f"ANES{year}.csv": as_csv(anesthesia(factors, names)),
         f"{year % 100}LOCCO.csv": as_csv(counties([(place[0], place[2], "OHIO", "AREA", "ALL") for place in places], year)),
     }
-    return packed({name: changes.get(name.split(".")[0], content) for name, content in files.items()} | {"notes.pdf": b"%PDF"})
+    return packed({name: changes.get(name.split(".")[0], content) for name, content in files.items()} | {"notes.pdf": extra})
 
 
 def amounts(*records: tuple[str, str, str, str, str]) -> bytes:
@@ -394,6 +398,45 @@ def test_a_new_posting_serves_the_old_one_stays_and_the_difference_is_told(site,
     assert "pprrvu: 1 -> 1 rows; 0 new, 0 gone, 1 changed" in str(outcome)
     assert version_of(opened(home)) == 3
     assert first.items() <= below(home / "schedule").items()
+    assert "pprrvu 99213: work 1.30 -> 1.33" in outcome.notes
+    assert f"row by row: {outcome.differences}" in str(outcome)
+    told = list(csv.DictReader(outcome.differences.read_text(encoding="utf-8").splitlines()))
+    assert told[0] == {
+        **{"table": "pprrvu", "row": "99213", "what": "changed"},
+        **{"column": "work", "before": "1.30", "after": "1.33"},
+    }
+    assert [(one["row"], one["before"], one["after"]) for one in told[1:]] == [
+        (f"{place[0]}-{place[2]}", "19.31", "19.34") for place in sorted(PLACES)
+    ]
+    (folder,) = {path.split("/")[1] for path in first}
+    manifest = opened(home).releases["2025D"].manifest
+    assert manifest["replaces"] == {"folder": folder, "origin": "yours", "differences": len(told)}
+
+
+def test_a_new_posting_with_rows_more_and_rows_less_tells_each_of_them(site, home, empty):
+    codes = [f"9712{number}" for number in range(10)]
+    post(site, OCTOBER, release(rows=codes))
+    run(site, home, empty, "2025D")
+    post(site, OCTOBER, release(rows=[*codes[1:], EXTRA]))
+    (outcome,) = run(site, home, empty, "2025D").outcomes
+    told = list(csv.DictReader(outcome.differences.read_text(encoding="utf-8").splitlines()))
+    assert [(one["row"], one["what"]) for one in told] == [(EXTRA, "new"), (codes[0], "gone")]
+
+
+def test_where_it_came_from_and_how_it_was_checked_is_kept_with_it(site, home, empty):
+    address = "/files/zip/pfrev25d.zip"
+    run(site, home, empty, "2025D")
+    manifest = opened(home).releases["2025D"].manifest
+    assert manifest["addresses"] == [f"{site.base}{OCTOBER}"]
+    assert manifest["checks"]["payment_amounts"] == []  # CMS had none
+    site.zip(address, amounts(*RIGHT))
+    post(site, OCTOBER, release(extra="another posting of the same figures"))
+    (outcome,) = run(site, home, empty, "2025D").outcomes
+    assert (outcome.problem, outcome.result) == ("", "reposted")
+    manifest = opened(home).releases["2025D"].manifest
+    (compared,) = manifest["checks"]["payment_amounts"]
+    assert (compared["file"], compared["compared"], compared["exact"], compared["qp"]) == ("pfrev25d.zip", 8, 8, False)
+    assert manifest["replaces"]["differences"] == 0
 
 
 def test_where_cms_goes_back_to_an_older_posting_that_one_serves_again(site, home, empty):
@@ -570,16 +613,20 @@ def test_killed_at_any_moment_the_store_serves_a_whole_release(site, home, empty
     started = time.monotonic()
     assert first.result() == "added"
     longest = 1.3 * (time.monotonic() - started)
-    posted = serving = changed = 0
-    for _ in range(KILLS):
+    posted = serving = changed = in_part = 0
+    for number in range(KILLS):
         runners.append(Runner(home, empty, site))
         runner = runners.pop(0)
         if serving == posted:
             posted += 1
             post(site, OCTOBER, release(version=posted))
+        if number % 5 == 0:  # the line falls silent half way, so that some are killed there
+            site.faults[OCTOBER] = [lambda answer: replace(answer, stop_at=len(answer.body) // 2, stall=30.0)]
         runner.go()
         time.sleep(chance.uniform(0, longest))
         runner.kill()
+        in_part += any(path.name.endswith(".part") for path in (home / "downloads").iterdir())
+        site.faults.clear()
         found = opened(home)
         assert found.priceable() == ["2025D"]
         now = version_of(found)
@@ -590,6 +637,7 @@ def test_killed_at_any_moment_the_store_serves_a_whole_release(site, home, empty
     for runner in runners:
         runner.kill()
     assert 0 < changed < KILLS  # some were killed before the new one served, and some after
+    assert in_part  # and some in the middle of a download
     last = Runner(home, empty, site)
     last.go()
     assert last.result() in {"added", "reposted", "unchanged"}
@@ -698,28 +746,43 @@ def test_the_built_in_release_is_the_measure_of_what_is_fetched(site, home, monk
     assert not (home / "schedule").exists()
 
 
-def test_the_script_fetches_zips_for_the_built_in_schedule(site, tmp_path):
+def test_the_script_fetches_zips_for_the_built_in_schedule(site, home, tmp_path, monkeypatch, capsys):
     script = Path(__file__).parents[2] / "scripts" / "download.py"
     out = tmp_path / "raw"
+    monkeypatch.setattr(download, "PAUSE", 0.0)
 
-    def runs(*options):
-        environment = os.environ | {"FEECALC_HOME": str(tmp_path / "home"), "PYTHONPATH": str(script.parents[1])}
-        given = [sys.executable, str(script), "--release", "2025D", "--from", site.base, "--out", str(out), *options]
-        return subprocess.run(given, capture_output=True, text=True, env=environment, check=False)
+    def runs(*options: str) -> int:
+        monkeypatch.setattr(sys, "argv", [str(script), "--from", site.base, "--out", str(out), *options])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(script), run_name="__main__")
+        return ended.value.code
 
-    assert runs().returncode == 2
+    assert runs("--release", "2025D") == 2
+    assert "--accept-terms" in capsys.readouterr().err
     assert not out.exists()
-    done = runs("--accept-terms")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert runs("--release", "2025D", "--accept-terms") == 0
+    said = capsys.readouterr()
+    assert said.err.split()[:1] == ["rvu25d-updated-09-11-2025.zip"]  # its bar, all the way
+    assert "100 %" in said.err
+    assert said.out.endswith("fetched\n")
     assert (out / "rvu25d-updated-09-11-2025.zip").read_bytes() == release()
     del site.paths[OCTOBER]
-    assert runs().returncode == 1
+    assert runs("--release", "2025D") == 1
+    known = "/files/zip/rvu26d-updated-08-26-2026.zip"
+    post(site, known, release(2026, "D"), "rvu26d")
+    assert runs("--release", "2026D") == 1
+    assert "not the file that feecalc knows" in capsys.readouterr().err
+    assert runs("--release", "2026D", "--accept-changed") == 0
 
 
 def test_bars_and_sizes(capsys):
     assert bar(50, 100) == "[###############---------------]  50 %"
     assert bar(50, None) == "[..............................]"
     assert (size(6_160_522), size(900)) == ("6.2 MB", "0.9 kB")
+    long = Progress("rvu25d-updated-09-11-2025.zip", 1_000_000, 3_345_067, 250_000.0)
+    assert line(long, 79) == "  rvu25d-updated-09-11-2025.zip  [##-----]  29 %  1.0 MB of 3.3 MB  0.2 MB/s"
+    assert line(long, 60) == "  rvu25d-upd…  [#-----]  29 %  1.0 MB of 3.3 MB  0.2 MB/s"
+    assert line(long, 160).startswith("  rvu25d-updated-09-11-2025.zip  [########----------------------]  29 %")
     bars = Bars()
     bars.show(Progress("a.zip", 50, 100, 10.0))
     bars.show(Progress("a.zip", 100, 100, 10.0))
@@ -732,7 +795,7 @@ def test_bars_and_sizes(capsys):
 # CMS's own files ------------------------------------------------------------------------------------------------------------
 
 
-def test_from_nothing_to_every_release_of_cms_own_zips(cms_dir, site, home, empty):
+def test_from_nothing_to_25_releases_of_cms_own_zips_and_then_a_new_one_appears(cms_dir, site, home, empty):
     built_in = Schedule((paths.builtin(), "built-in"))
     names = built_in.priceable()
     for entry in catalogue.known():
@@ -755,3 +818,18 @@ def test_from_nothing_to_every_release_of_cms_own_zips(cms_dir, site, home, empt
     assert compared["2025D"] == ["3,052 of 3,052 of CMS's own payment amounts exact"]
     changed = [note for one in report.outcomes for note in one.notes if "byte for byte" in note]
     assert changed == []  # the files inside are CMS's own, to the byte, where their hash is known
+    assert len(names) == 25
+    # And then January comes, with a release of which the catalogue knows nothing.
+    assert "2027A" not in {one.name for one in catalogue.known()}
+    address = "/files/zip/rvu27a-updated-01/04/2027.zip"
+    post(site, address, january(OpenSchedule(found)), "rvu27a")
+    asked = len(site.asked)
+    report = run(site, home, empty, wanted=Wanted(), take_changed=True)
+    results = {one.name: one.result for one in report.outcomes if one.kind == "release"}
+    assert results["2027A"] == "added", report.failed
+    assert {name for name, result in results.items() if result == "unchanged"} == set(names)
+    new = opened(home)
+    assert new.priceable() == [*names, "2027A"]
+    assert new.serving(date(2027, 1, 2))[0].name == "2027A"
+    whole = [path for path, headers in site.asked[asked:] if path.endswith(".zip") and "If-None-Match" not in headers]
+    assert [path for path in whole if path in site.paths] == [address]  # what is here already is only asked after

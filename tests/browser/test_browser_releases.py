@@ -47,7 +47,7 @@ def site(october_zip) -> Iterator[StandIn]:
         running.fault(
             OCTOBER,
             lambda answer: replace(answer, stop_at=half, stall=0.2),
-            lambda answer: replace(answer, stop_at=20_000, stall=8.0),
+            lambda answer: replace(answer, stop_at=20_000, stall=55.0),
         )
         yield running
 
@@ -89,7 +89,7 @@ def test_what_is_loaded(address, page, size, screenshots):
     whole(page, screenshots / f"data-{size}.png")
 
 
-def test_a_release_is_fetched_with_its_progress_in_sight_and_serves_at_once(own_address, page, screenshots, browser):
+def test_a_release_is_fetched_with_its_progress_in_sight_and_serves_at_once(own_address, site, page, screenshots, browser):
     page.goto(f"{own_address}/data")
     headline(page, "releases of the fee schedule are loaded")
     choose(page, "Years or releases", "2026D", typed="2026D")
@@ -106,11 +106,13 @@ def test_a_release_is_fetched_with_its_progress_in_sight_and_serves_at_once(own_
     assert bars.count() == 2
     assert "rvu26d-updated-09-10-2026.zip: 0.1 MB of 0.2 MB" in bars.last.inner_text()
     whole(page, screenshots / "data-progress.png")
-    answers_meanwhile(browser, own_address)
+    other = answering(browser, own_address)
+    site.go_on()
     headline(page, "1 file now serves.")
     page.get_by_text("Release 2026D serves now").wait_for()
     sound(page)
     whole(page, screenshots / "data-done.png")
+    answers_from_the_new_one(other)
     pressed(page, "What changed since 2026C")
     headline(page, "From 2026C to 2026D Medicare pays more for")
     choose(page, "Codes", "Therapy codes")
@@ -127,11 +129,22 @@ def test_a_release_is_fetched_with_its_progress_in_sight_and_serves_at_once(own_
     assert "| 97542 |" in text
 
 
-def answers_meanwhile(browser, address: str) -> None:
-    """Another window, while the work goes on."""
+def answering(browser, address: str):
+    """Another window, while the work goes on: it answers, from the release that serves in place of the one that is missing."""
     other = browser.new_page()
-    other.goto(f"{address}/?code=97110&date=2025-10-15")
-    assert "$28.79" in headline(other, "for 1 unit of 97110")
+    other.goto(f"{address}/?code=97110&date=2026-11-02")
+    assert "$29.06" in headline(other, "for 1 unit of 97110")
+    other.get_by_text("Release 2026D is in force on this date but is not loaded; 2026C serves in its place.").wait_for()
+    return other
+
+
+def answers_from_the_new_one(other) -> None:
+    """The same window at its next click."""
+    other.get_by_role("spinbutton", name="Units").fill("2")
+    other.keyboard.press("Tab")
+    headline(other, "for 2 units of 97110")
+    assert "Release 2026D" in other.inner_text("body")
+    assert "not loaded" not in other.inner_text("body")
     other.close()
 
 

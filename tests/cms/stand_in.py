@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -30,7 +29,8 @@ class Answer:
     ranges: bool = True
     etag: str = ""
     stop_at: int | None = None  # bytes of this answer's body after which the connection is cut
-    stall: float = 0.0  # seconds of silence before it is cut
+    stall: float = 0.0  # seconds of silence before it is cut, or until the stand-in is told to `go_on`
+    silent: bool = False  # the connection is closed without a word of an answer
 
 
 def page(title: str, *links: tuple[str, str]) -> Answer:
@@ -55,6 +55,7 @@ class StandIn:
         self.paths: dict[str, Answer] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.faults: dict[str, list[Callable[[Answer], Answer]]] = {}
+        self._going_on = threading.Event()
         self.licensed: set[str] = set()  # paths that answer the licence page until agree=yes comes along
         self._server = _Server(("127.0.0.1", 0), self._handler())
         self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -64,8 +65,13 @@ class StandIn:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.go_on()
         self._server.shutdown()
         self._server.server_close()
+
+    def go_on(self) -> None:
+        """End every silence, now and later."""
+        self._going_on.set()
 
     def requests(self, path: str) -> list[dict[str, str]]:
         """The headers of every request for a path."""
@@ -103,6 +109,9 @@ class StandIn:
                     self.close_connection = True
 
             def _send(self, answer: Answer) -> None:
+                if answer.silent:
+                    self.close_connection = True
+                    return
                 status, body, headers = answer.status, answer.body, dict(answer.headers)
                 if status == 200 and answer.etag:
                     headers |= {"ETag": answer.etag, "Last-Modified": formatdate(0, usegmt=True)}
@@ -127,7 +136,7 @@ class StandIn:
                 if answer.stop_at is not None:
                     self.wfile.write(body[: answer.stop_at])
                     self.wfile.flush()
-                    time.sleep(answer.stall)
+                    site._going_on.wait(answer.stall)
                     self.close_connection = True
                 else:
                     self.wfile.write(body)

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from stand_in import ADDON, MUE, PAYMENTS, PTP, RELEASES, ZIPS, page
 
-from feecalc.cms.discovery import DownloadError, discover, links, name_of, path_below, posted, unwrap
+from feecalc.cms.discovery import MOST_LEAVES, DownloadError, discover, links, name_of, path_below, posted, unwrap
 
 BASE = "https://www.cms.gov"
 OLD = "/medicare/medicare-fee-service-payment/physicianfeesched/pfs-relative-value-files"
@@ -152,6 +152,42 @@ def test_next_january_needs_no_change():
     assert (entry.kind, entry.name, entry.effective) == ("release", "2027A", date(2027, 1, 1))
     assert entry.addresses == ("/files/zip/rvu27a-updated-01/04/2027.zip", "/files/zip/rvu27a.zip")
     assert read.asked == [RELEASES, f"{RELEASES}/rvu27a"]  # no page is opened that nobody asks for
+
+
+def test_a_listing_of_several_leaves_is_read_to_its_end():
+    """Its pager names the next leaves only, in any order, again and again, beside links that only look like it."""
+
+    def leaf(name, *pager):
+        others = [("/about?page=7", "elsewhere"), (f"{RELEASES}?sort=x", "sorted")]
+        return page("r", (f"{RELEASES}/{name}", name.upper()), *[(target, "Next") for target in pager], *others)
+
+    def detail(name):
+        return f"{RELEASES}/{name}", page("d", (f"/files/zip/{name}.zip", name.upper()))
+
+    read = site(
+        first=(RELEASES, leaf("rvu25a", "?page=2", f"{RELEASES}?page=1&x=y", "?page=0")),
+        second=(f"{RELEASES}?page=1&x=y", leaf("rvu26d", "?page=0", "?page=2", "?page=3")),
+        third=(f"{RELEASES}?page=2", leaf("rvu27a", "?page=1&x=y")),
+        **{name: detail(name) for name in ("rvu25a", "rvu26d", "rvu27a")},
+    )
+    found = discover(read, BASE, ["release"])
+    assert [entry.name for entry in found.entries] == ["2025A", "2026D", "2027A"]
+    assert read.asked[:4] == [RELEASES, f"{RELEASES}?page=1&x=y", f"{RELEASES}?page=2", f"{RELEASES}?page=3"]
+    assert [f"{RELEASES}?page=3 could not be read" in note for note in found.notes] == [True]
+
+
+def test_a_pager_without_end_is_left_in_time():
+    asked = []
+
+    def read(address):
+        asked.append(address)
+        number = int(address.partition("page=")[2] or 0)
+        return f"{BASE}{address}", page(
+            "r", ("/files/zip/rvu26d.zip", "x"), (f"{RELEASES}?page={number + 1}", "Next")
+        ).body.decode()
+
+    assert [entry.name for entry in discover(read, BASE, ["release"]).entries] == ["2026D"]
+    assert len(asked) == MOST_LEAVES
 
 
 def test_zips_on_the_listing_itself_and_two_pages_of_one_release():

@@ -5,12 +5,14 @@ import hashlib
 import io
 import random
 import shutil
-import struct
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from stand_in import Answer, StandIn, page
 
 from feecalc.cms import download
 from feecalc.cms.discovery import DownloadError, UnreachableError
-from feecalc.cms.download import Client, MissingError, base_address, file_name, locked
+from feecalc.cms.download import Client, FullDiskError, MissingError, base_address, file_name, locked
 from feecalc.errors import ArchiveError, InputError
 
 PLACE = "/files/zip/rvu26d-updated-08-26-2026.zip"
@@ -83,18 +85,23 @@ def test_a_file_arrives_whole_with_its_record_and_is_not_fetched_twice(site, fol
     assert whole(folder, body)
     assert (got.path, got.fresh, got.sha256) == (folder / NAME, True, hashlib.sha256(body).hexdigest())
     assert (steps[-1].received, steps[-1].total, steps[-1].name) == (len(body), len(body), NAME)
+    assert [step.received for step in steps] == sorted({step.received for step in steps})  # each told once
     assert steps[-1].rate > 0
     again = client(site).fetch(PLACE, folder)
     assert (again.fresh, again.sha256) == (False, got.sha256)
     assert site.requests(PLACE)[1]["If-None-Match"] == site.paths[PLACE].etag
 
 
-def test_a_new_posting_at_the_same_address_takes_the_place_of_the_old_one(site, folder):
+def test_a_new_posting_at_the_same_address_takes_the_name_of_the_old_one_which_is_kept(site, folder):
     site.zip(PLACE, zipped(1))
-    client(site).fetch(PLACE, folder)
+    first = client(site).fetch(PLACE, folder)
     site.zip(PLACE, zipped(2))
     assert client(site).fetch(PLACE, folder).fresh
-    assert whole(folder, zipped(2))
+    assert (folder / NAME).read_bytes() == zipped(2)
+    older = f"{NAME.removesuffix('.zip')}-{first.sha256[:12]}.zip"
+    assert left(folder) == sorted([older, NAME, f"{NAME}.json"])
+    assert (folder / older).read_bytes() == zipped(1)
+    assert not client(site).fetch(PLACE, folder).fresh
 
 
 def test_a_file_that_somebody_changed_is_fetched_again(site, folder):
@@ -261,8 +268,30 @@ def test_a_page_in_place_of_a_zip_is_told_with_its_title(site, folder):
 # Connections that break off -------------------------------------------------------------------------------------------------
 
 
+def test_a_file_cut_at_every_byte_is_resumed_from_that_byte(site, tmp_path):
+    body = zipped(size=10, name="a")
+    site.zip(PLACE, body)
+    sha256 = hashlib.sha256(body).hexdigest()
+    patient = client(site, backoff=0.0)
+    for at in range(len(body)):
+        site.asked.clear()
+        site.fault(PLACE, cut(at))
+        assert patient.fetch(PLACE, tmp_path / str(at), sha256).sha256 == sha256
+        assert whole(tmp_path / str(at), body)
+        resumed = [headers.get("Range") for headers in site.requests(PLACE)]
+        assert resumed == [None, f"bytes={at}-" if at else None]
+
+
+def test_a_connection_that_closes_without_a_word_is_tried_again(site, folder):
+    site.zip(PLACE, zipped())
+    site.fault(PLACE, *[lambda answer: replace(answer, silent=True)] * 2)
+    client(site).fetch(PLACE, folder)
+    assert whole(folder, zipped())
+    assert len(site.requests(PLACE)) == 3
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_a_file_cut_at_any_byte_is_resumed(site, folder, seed):
+def test_a_large_file_cut_again_and_again_is_resumed(site, folder, seed):
     chance = random.Random(seed)
     body = zipped(seed)
     site.zip(PLACE, body)
@@ -294,7 +323,7 @@ def test_a_part_of_an_earlier_run_is_resumed_and_only_the_rest_is_sent(site, fol
         client(site, attempts=1).fetch(PLACE, folder)
     assert left(folder) == [f"{NAME}.part", f"{NAME}.part.json"]
     have = (folder / f"{NAME}.part").stat().st_size
-    assert 50_000 < have <= 70_000
+    assert have == 70_000
     site.faults.clear()
     client(site).fetch(PLACE, folder)
     assert site.requests(PLACE)[-1]["Range"] == f"bytes={have}-"
@@ -423,27 +452,77 @@ def test_names_that_lead_outside_are_refused(site, folder, tmp_path, name):
     assert not list(tmp_path.rglob("*evil*"))
 
 
-def test_a_bomb_by_its_declared_sizes(site, folder):
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("zeros.csv", bytes(30_000_000))
-    site.zip(PLACE, data.getvalue())
-    with pytest.raises(ArchiveError, match="would unpack to 30,000,000 bytes"):
-        client(site).fetch(PLACE, folder)
-    assert left(folder) == []
+TEN_GB = 10_000_000_000
 
 
-def test_a_bomb_that_declares_less_than_it_holds(site, folder):
+def bomb(declared: int = TEN_GB, beside: str = "") -> bytes:
+    """A zip of 10 MB that unpacks to ten thousand million zeros, whatever its list of contents declares.
+
+    The stream is made from one block's, which fits behind itself again and again; to pack so much would take a minute.
+    """
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = packer.compress(bytes(TEN_GB // 1_000)) + packer.flush(zlib.Z_FULL_FLUSH)
     data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("zeros.csv", bytes(30_000_000))
-    body = bytearray(data.getvalue())
-    start = body.rindex(b"PK\x01\x02")
-    for place in (22, start + 24):  # the size after unpacking, in the file's own header and in the list at the end
-        body[place : place + 4] = struct.pack("<I", 1_000)
-    site.zip(PLACE, bytes(body))
-    with pytest.raises(ArchiveError, match="damaged"):
-        client(site).fetch(PLACE, folder)
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("zeros.csv", block * 1_000 + packer.flush())
+        (entry,) = archive.infolist()  # written when the archive closes
+        entry.compress_type, entry.file_size = zipfile.ZIP_DEFLATED, declared
+        if beside:
+            archive.writestr(beside, "")
+    return data.getvalue()
+
+
+@pytest.fixture(scope="module")
+def bombs() -> dict[str, bytes]:
+    """One that says how large it is, one that says that it is small, and two that lie in a zip like any other."""
+    honest = bomb()
+
+    def inside(name: str, content: bytes) -> bytes:
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr(name, content)
+        return data.getvalue()
+
+    return {
+        "honest": honest,
+        "lying": bomb(declared=1_000),
+        "inside": inside("inner.zip", honest),
+        "workbook": inside("PPRRVU2026_Oct.xlsx", bomb(beside="[Content_Types].xml")),
+    }
+
+
+def test_the_bomb_is_one(bombs):
+    unpacker, length = zlib.decompressobj(-15), 0
+    with zipfile.ZipFile(io.BytesIO(bombs["honest"])) as archive:
+        (entry,) = archive.infolist()
+        assert entry.file_size == TEN_GB
+    stream = bombs["honest"][30 + len("zeros.csv") :]
+    for _ in range(20):
+        length += len(unpacker.decompress(stream, 10_000_000))
+        stream = unpacker.unconsumed_tail
+    assert length == 200_000_000  # and 49 times as much behind it
+    assert len(bombs["honest"]) < 15_000_000
+
+
+@pytest.mark.parametrize(
+    ("which", "says"),
+    [
+        ("honest", "would unpack to 10,000,000,000 bytes"),
+        ("lying", "is damaged"),
+        ("inside", "would unpack to more than 500 MB"),
+        ("workbook", r"PPRRVU2026_Oct\.xlsx would unpack to 10,000,000,000 bytes"),
+    ],
+)
+def test_a_bomb_of_ten_gigabytes_is_refused_and_never_unpacked(site, folder, bombs, which, says):
+    site.zip(PLACE, bombs[which])
+    tracemalloc.start()
+    try:
+        with pytest.raises(ArchiveError, match=says):
+            client(site).fetch(PLACE, folder)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 5 * len(bombs[which])
     assert left(folder) == []
 
 
@@ -505,6 +584,23 @@ def test_a_disk_without_room_is_found_before_anything_is_written(site, folder, m
     with pytest.raises(DownloadError, match="disk is full"):
         client(site).fetch(PLACE, folder)
     assert left(folder) == []
+
+
+def test_a_disk_without_room_for_a_lock_is_told_too(site, folder, monkeypatch):
+    class Full:
+        """SQLite where the disk has no block left: it writes a page of its own to hold a lock."""
+
+        def execute(self, command):
+            raise sqlite3.OperationalError("database or disk is full")
+
+        def close(self):
+            pass
+
+    site.zip(PLACE, zipped())
+    monkeypatch.setattr(download.sqlite3, "connect", lambda *args, **options: Full())
+    with pytest.raises(FullDiskError, match=r"downloads is full\. Make room"):
+        client(site).fetch(PLACE, folder)
+    assert site.asked == []
 
 
 def test_one_download_of_a_file_at_a_time(site, folder):

@@ -44,11 +44,20 @@ TEXTS = {
 def october(opened: OpenSchedule, change: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows) -> bytes:
     """The zip of a release 2026D made from 2026C: its rows as `change` leaves them, its places as they are."""
     rows = change(opened.schedule.table("2026C", "pprrvu"))
+    return _packed(opened, _rows(rows, "33.4009"), 2026, "October", "09/10/2026")
+
+
+def january(opened: OpenSchedule) -> bytes:
+    """The zip of a release 2027A with the rows and places of 2026C and a factor of its own."""
+    return _packed(opened, _rows(opened.schedule.table("2026C", "pprrvu"), "33.0000"), 2027, "January", "12/28/2026")
+
+
+def _packed(opened: OpenSchedule, rows: list[list[str]], year: int, month: str, released: str) -> bytes:
     files = {
-        "PPRRVU2026_Oct_nonQPP.csv": as_csv(pprrvu(_rows(rows), 2026, "October", headings(2026), "09/10/2026")),
-        "GPCI2026.csv": as_csv(_gpci(opened)),
-        "ANES2026.csv": as_csv(_anesthesia(opened)),
-        "26LOCCO.csv": as_csv(_counties(opened)),
+        f"PPRRVU{year}_{month[:3]}_nonQPP.csv": as_csv(pprrvu(rows, year, month, headings(2026), released)),
+        f"GPCI{year}.csv": as_csv(_gpci(opened, year)),
+        f"ANES{year}.csv": as_csv(_anesthesia(opened)),
+        f"{year % 100}LOCCO.csv": as_csv(_counties(opened, year)),
     }
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -57,7 +66,7 @@ def october(opened: OpenSchedule, change: Callable[[pl.DataFrame], pl.DataFrame]
     return data.getvalue()
 
 
-def _rows(table: pl.DataFrame) -> list[list[str]]:
+def _rows(table: pl.DataFrame, factor: str) -> list[list[str]]:
     names = [joined(heading) for heading in headings(2026)]
     found = []
     for row in table.iter_rows(named=True):
@@ -69,22 +78,22 @@ def _rows(table: pl.DataFrame) -> list[list[str]]:
             "NOT USED FOR MEDICARE PAYMENT": "+" if row["not_used_for_medicare"] else "",
             "NON-FAC NA INDICATOR": "NA" if row["na_nonfacility"] else "",
             "FACILITY NA INDICATOR": "NA" if row["na_facility"] else "",
-            "CONV FACTOR": "33.4009",
+            "CONV FACTOR": factor,
         }
         found.append([cells.get(name, "") for name in names])
     return found
 
 
-def _gpci(opened: OpenSchedule) -> list[list[str]]:
+def _gpci(opened: OpenSchedule, year: int) -> list[list[str]]:
     table = opened.schedule.table("2026C", "gpci")
-    named = [heading.replace("2025", "2026") for heading in GPCI_HEADINGS]
+    named = [heading.replace("2025", str(year)) for heading in GPCI_HEADINGS]
     rows = [
         (mac, state or "", locality, name, *(f"{index / 1000:.3f}" for index in indices))
         for mac, state, locality, name, *indices in table.select(
             "mac", "state", "locality", "name", "work", "pe", "mp"
         ).iter_rows()
     ]
-    return [[cell.replace("CY 2025", "CY 2026") for cell in row] for row in gpci(rows, named)]
+    return [[cell.replace("CY 2025", f"CY {year}") for cell in row] for row in gpci(rows, named)]
 
 
 def _anesthesia(opened: OpenSchedule) -> list[list[str]]:
@@ -97,10 +106,10 @@ def _anesthesia(opened: OpenSchedule) -> list[list[str]]:
     return anesthesia(rows, names)
 
 
-def _counties(opened: OpenSchedule) -> list[list[str]]:
+def _counties(opened: OpenSchedule, year: int) -> list[list[str]]:
     table = opened.schedule.table("2026C", "localities")
     rows = [
         (mac, locality, state, "AREA", "ALL")
         for mac, locality, state in table.select("mac", "locality", "state_name").iter_rows()
     ]
-    return counties(rows, 2026)
+    return counties(rows, year)

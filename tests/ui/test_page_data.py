@@ -120,6 +120,13 @@ def test_a_release_is_looked_into_and_is_in_the_link(home):
     assert "`PPRRVU2025_Oct.csv`" in said(page) or "PPRRVU2025" in said(page)
 
 
+def test_why_cap_prices_of_a_release_differ_is_told(home):
+    page = visiting(release="2024C")
+    assert "0 of 33,572 OPPS cap prices exact, the others differ for a known reason" in said(page)
+    assert "computed with the superseded factor 32.7442" in said(page)
+    assert "Why cap prices differ" not in said(visiting(release="2025D"))
+
+
 def test_a_link_to_a_release_that_is_not_loaded_is_told(home):
     page = visiting(release="2031A")
     assert "2031A" in said(page)
@@ -153,10 +160,27 @@ def test_a_refresh_from_the_look_to_a_release_that_serves(site, home):
     assert "1 file now serves." in headlines(page)
     assert "Release 2026D serves now, for services from October 1, 2026. No restart is needed." in said(page)
     assert headlines(page)[0].endswith("2026D, which is in force.") or date.today() >= date(2027, 1, 1)
-    assert page.dataframe[0].value.iloc[0]["origin"] == "your own"
+    newest = page.dataframe[0].value.iloc[0]
+    assert (newest["origin"], newest["address"]) == ("your own", f"{site.base}{OCTOBER}")
+    assert "CMS had no payment amounts to compare with" in newest["checked"]
     page = click(page, "Use 2026D: price a code")
     assert "Release 2026D" in said(page).replace("**", "")
     assert page.query_params["date"] == "2026-10-01"
+
+
+def test_a_new_posting_of_a_release_says_what_it_changes(site, home):
+    refresh.accept_terms(home)
+    settled(click(seen(visiting(), "2026D"), "Fetch 1 file"))
+    raised = pl.when(pl.col("hcpcs") == "97110").then(pl.col("work") + 10).otherwise("work").cast(pl.Int32).alias("work")
+    site.zip(OCTOBER, october(OpenSchedule(), lambda rows: rows.with_columns(raised)))
+    page = settled(click(seen(visiting(release="2026D"), "2026D"), "Fetch 1 file"))
+    assert "posted anew by CMS: the new one serves, the old one is kept" in " ".join(box.label for box in page.expander)
+    assert "pprrvu 97110: work 0.45 -> 0.55" in said(page)
+    assert "an older posting, kept as 2026D-" in said(page)
+    assert ": 1 value differs." in said(page)
+    assert "What this posting changes, csv" in {button.proto.label for button in page.get("download_button")}
+    (file,) = home.glob("schedule/releases/*/differences.csv")
+    assert file.read_text(encoding="utf-8").splitlines()[1:] == ["pprrvu,97110,changed,work,0.45,0.55"]
 
 
 def test_the_terms_are_asked_for_once(site, home):
@@ -208,12 +232,12 @@ def test_a_bad_address_is_told(home, monkeypatch):
 
 def test_a_job_is_seen_by_every_session_started_once_and_can_be_stopped(site, home):
     refresh.accept_terms(home)
-    site.fault(OCTOBER, lambda answer: replace(answer, stop_at=60_000, stall=6.0))
+    site.fault(OCTOBER, lambda answer: replace(answer, stop_at=60_000, stall=55.0))
     page = click(seen(visiting(), "2026D"), "Fetch 1 file")
     job = releases_job.current()
     until = time.monotonic() + 60
-    while not (job.glance().files and job.glance().files[-1].received >= 16_000):
-        assert time.monotonic() < until
+    while not (job.glance().files and job.glance().files[-1].received == 60_000):
+        assert time.monotonic() < until, job.glance()
         time.sleep(0.02)
     other = visiting()  # another window, while the work goes on
     assert [b for b in other.button if b.label == "Stop"]
@@ -221,7 +245,9 @@ def test_a_job_is_seen_by_every_session_started_once_and_can_be_stopped(site, ho
     text = releases_fetch.bar(job.glance().files[-1])[1]
     assert "rvu26d" in text
     assert releases_job.begin(refresh.Wanted(), dry_run=True) is job
-    page = settled(click(checked(page.run()), "Stop"))
+    page = click(checked(page.run()), "Stop")
+    site.go_on()
+    page = settled(page)
     assert "Stopped." in said(page)
     assert not (home / "schedule").exists()
     assert job.glance().stopped

@@ -1,6 +1,7 @@
 """The page *Export*, driven as a person would, without a browser."""
 
 import io
+import re
 from decimal import Decimal
 
 import openpyxl
@@ -105,6 +106,21 @@ def test_a_percentage_that_is_none(text):
         releases_export.percent(text)
 
 
+def test_codes_without_an_amount_are_named_with_the_reason(opened):
+    asked_for = wanted(releases=("2025D", "2026C"), codes=("97110", "0075T", "A4550", "97010", "97014", "00100"))
+    assert set(build(opened, asked_for)["hcpcs"]) == {"97110"}
+    said = releases_export.without_amount(opened, asked_for)
+    assert said[0] == (
+        "No row, because 2025D has no fee schedule amount for it: 0075T (contractor-priced), A4550 (bundled), "
+        "97010 (bundled), 97014 (not valid for Medicare), 00100 (anesthesia)."
+    )
+    assert [text.split(" ")[3] for text in said] == ["2025D", "2026C"]
+    assert ("Codes", said[0]) in releases_export.notes(opened, asked_for, "six codes")
+    assert releases_export.without_amount(opened, wanted(codes=None)) == []
+    many = wanted(codes=tuple(code for code in opened.codes("2026C") if code.startswith("A")))
+    assert re.search(r" and \d+ more\.$", releases_export.without_amount(opened, many)[0])
+
+
 # The page -------------------------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +146,12 @@ def test_choices_stand_in_the_link_and_a_link_brings_them_back():
     assert "therapy codes of release 2026C for 2 places, at 120 percent of Medicare" in said(page)
     link = visiting(**dict(page.query_params.items()))
     assert link.dataframe[0].value.equals(page.dataframe[0].value)
+
+
+def test_codes_of_ones_own_list_that_have_no_row_are_told():
+    page = visiting(codes="mine", list="97110, A4550")
+    assert "No row, because 2026C has no fee schedule amount for it: A4550 (bundled)." in said(page)
+    assert not [one for one in visiting(codes="therapy").caption if "No row" in one.value]
 
 
 def test_nothing_chosen_and_bad_values_are_told():

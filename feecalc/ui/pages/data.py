@@ -7,7 +7,9 @@ from functools import partial
 import polars as pl
 import streamlit as st
 
+from feecalc.analysis import postings
 from feecalc.api import OpenSchedule
+from feecalc.cms import catalogue
 from feecalc.edits import Edits
 from feecalc.schedule import Release
 from feecalc.ui import address, asked, releases_fetch, releases_files, releases_loaded, shell, words
@@ -26,6 +28,7 @@ TABLES = {
     "checked": st.column_config.TextColumn("Checked when read in"),
     "origin": st.column_config.TextColumn("Origin"),
     "imported": st.column_config.DateColumn("Read in", format="YYYY-MM-DD"),
+    "address": st.column_config.TextColumn("Fetched from"),
     "file": st.column_config.TextColumn("CMS's file"),
     "sha256": st.column_config.TextColumn("SHA-256", help=words.term("sha256")),
     "zip5": st.column_config.NumberColumn("ZIP codes", format="localized"),
@@ -146,6 +149,36 @@ def _look_into(opened: OpenSchedule) -> None:
         st.markdown("\n".join(f"- {said}" for said in _contents(release)))
         for note in release.manifest["notes"]:
             st.caption(f":material/edit_note: {words.md(str(note))}")
+        if why := catalogue.why_caps_differ(release.name, release.manifest["checks"]):
+            st.caption(f":material/fact_check: Why cap prices differ: {words.md(why)}")
+        _replaced(release)
+
+
+def _replaced(release: Release) -> None:
+    """What a newer posting of a release changed, as a file, where it took the place of another."""
+    replaced = release.manifest.get("replaces")
+    if not replaced:
+        return
+    older = "the built-in one" if replaced["origin"] == "built-in" else f"an older posting, kept as {replaced['folder']}"
+    count = replaced["differences"]
+    st.markdown(f"Takes the place of {words.md(older)}: {_values(count)}.")
+    file = release.path / postings.FILE
+    if count and file.is_file():
+        st.download_button(
+            "What this posting changes, csv",
+            file.read_bytes,
+            file_name=f"feecalc-{release.name}-{postings.FILE}",
+            mime="text/csv",
+            key="data_differences_file",
+            on_click="ignore",
+            icon=":material/difference:",
+        )
+
+
+def _values(count: int) -> str:
+    if not count:
+        return "no value differs"
+    return "1 value differs" if count == 1 else f"{count:,} values differ"
 
 
 def _about(release: Release) -> str:
@@ -157,6 +190,7 @@ def _about(release: Release) -> str:
         f"**Release {release.name}**, in force from {words.day(release.effective)}{released}",
         f"{releases_loaded.ORIGINS[release.origin].capitalize()}{read_in}",
         f"Checked: {words.md(releases_loaded.checked(release))}",
+        *(f"Fetched from `{address}`" for address in manifest.get("addresses", ())),
         *(f"CMS file `{source['file']}`, SHA-256 `{source['sha256']}`" for source in release.sources),
     ]
     return "  \n".join(lines)

@@ -184,6 +184,11 @@ def _count(as_of: str, wanted: Wanted) -> int:
     return releases_export.rows(asked.schedule(), wanted)
 
 
+@st.cache_data(max_entries=50, show_spinner=False)
+def _without_amount(as_of: str, wanted: Wanted) -> list[str]:
+    return releases_export.without_amount(asked.schedule(), wanted)
+
+
 @st.cache_data(max_entries=50, show_spinner="Working out the first rows …")
 def _preview(as_of: str, wanted: Wanted) -> pl.DataFrame:
     return releases_export.build(asked.schedule(), wanted, first=PREVIEW)
@@ -208,7 +213,8 @@ def headline(wanted: Wanted, chosen: Chosen, counted: int) -> str:
 
 def _head(wanted: Wanted, chosen: Chosen, counted: int) -> None:
     st.markdown(f"#### {words.md(headline(wanted, chosen, counted))}")
-    for said in chosen.told:
+    theirs = value("codes") in (releases_codes.MINE, releases_codes.VOLUMES)  # of a family nobody asked for each code
+    for said in (*chosen.told, *(_without_amount(asked.stamp(), wanted) if theirs else [])):
         st.caption(f":material/edit_note: {words.md(said)}")
     newest = asked.schedule().schedule.release(wanted.releases[-1])
     shell.release_line(newest, newest.name)
