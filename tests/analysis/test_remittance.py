@@ -637,6 +637,10 @@ def test_delimiters_that_the_isa_does_not_name():
     found = read(text.replace("*P*:~", "*P*~", 1).encode())
     check_all(found, payments)
     assert told(found, "The ISA names no component separator")
+    for end in ("\n", "\r\n"):
+        found = read(text.replace("~\n", f"~{end}").replace(f"*:~{end}", f"*:{end}", 1).encode())
+        check_all(found, payments)
+        assert told(found, "The ISA has lost its terminator")
     body = text.split("~\n", 1)[1]
     found = read(body.encode())
     check_all(found, payments)

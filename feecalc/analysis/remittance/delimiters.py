@@ -61,10 +61,12 @@ def fitting(data: bytes, at: int, said: Delimiters | None) -> tuple[Delimiters |
     `said` is what the ISA there says.
     """
     sample = data[at : at + SAMPLE]
-    if said is not None and said.terminator in b"\r\n":  # an ISA without ISA16: what is taken for it is the terminator
+    if said is not None and said.terminator in b"\r\n":
         found = inferred(sample)
-        if found is not None and found.terminator == said.component:
+        if found is not None and found.terminator == said.component:  # without ISA16, what is taken for it is the terminator
             return found, "the ISA names no component separator (ISA16); that of the procedures was taken"
+        if found is not None and found.terminator not in b"\r\n" and _fits(sample, found):  # every line ends in another sign
+            return found, "the ISA has lost its terminator; that of the segments after it was taken"
     if said is not None and _fits(sample, said):
         used = _component(sample, said.element)
         if used and used != said.component and said._replace(component=used).usable:
