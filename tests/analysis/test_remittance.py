@@ -446,6 +446,15 @@ def test_a_reversal_of_what_was_not_read_stands_alone():
     assert found.claims.select("reversal_of", "corrects", "netted").rows() == [(None, None, False), (None, 1, False)]
 
 
+def test_a_correction_of_the_same_figures_stands():
+    paid = one_claim(payer_claim="A1")
+    newer = Payment((x12.reversed_claim(paid), one_claim(payer_claim="A2")), check="C2")
+    columns = ["reversal_of", "corrects", "netted"]
+    assert taken(newer).claims.select(columns).rows() == [(None, None, False), (None, 1, False)]
+    older = Payment((paid,), check="C1", date=dt.date(2026, 1, 10))
+    assert taken(older, newer).claims.select(columns).rows() == [(None, None, True), (1, None, True), (None, 2, False)]
+
+
 def test_a_reversal_takes_back_one_claim_of_its_own_payer_and_number():
     paid = one_claim(payer_claim="A1")
     again = one_claim(payer_claim="A2")
@@ -455,6 +464,15 @@ def test_a_reversal_takes_back_one_claim_of_its_own_payer_and_number():
     found = read(text_of(elsewhere, first_check, newer).encode())
     assert found.claims["reversal_of"].to_list() == [None, None, None, 3, 2]
     assert found.claims["reversed_by"].to_list() == [None, 5, 4, None, None]
+
+
+def test_thousands_of_claims_under_one_number_are_netted_in_no_time():
+    paid, right = one_claim(payer_claim="A1"), one_claim(payer_claim="A2")
+    older = Payment((paid,) * 3_000, check="C1")
+    newer = Payment((x12.reversed_claim(paid), right) * 3_000, check="C2", amount=0)
+    found = taken(older, newer).claims
+    assert found["netted"].to_list() == [*[True] * 3_000, *[True, False] * 3_000]
+    assert found.filter(~pl.col("netted"))["corrects"].is_not_null().all()
 
 
 def test_net_works_on_parts_put_together():
