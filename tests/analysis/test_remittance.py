@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import x12_writer as x12
-from remitted import Claims
+from remitted import Claims, Mailbag
 from x12_writer import Adjustment, Claim, Line, Payment, ProviderAdjustment, Signs, Writer
 
 import feecalc
@@ -723,6 +723,26 @@ def test_a_claim_that_lost_its_header_is_not_given_to_the_one_before():
         assert told(found, "The payment does not balance")
 
 
+def test_a_header_that_runs_into_the_name_behind_it():
+    claims = tuple(one_claim(one_line(control=f"L{n}"), claim_id=f"PT{n}", rendering="1098765432") for n in range(3))
+    text = text_of(Payment(claims))
+    begin = text.index("CLP*PT1")
+    end = text.index("NM1*82", begin)
+    found = read(f"{text[:begin]}CLP;PT1*1*100*64~\n{text[end:]}".encode())
+    assert found.claims["claim_id"].to_list() == ["PT0", "PT2"]
+    assert found.lines["line_control"].to_list() == ["L0", "L2"]
+    twice = text.replace("NM1*82*1*ROE", "NM1*82*1*ROE*JOHN****XX*1098765432~\nNM1*82*1*ROE")
+    assert read(twice.encode()).lines.height == 3  # a name more is no reason to leave a claim out
+
+
+@pytest.mark.parametrize("sign", [".", "-", "/", ">"])
+def test_one_damaged_procedure_changes_no_delimiter(sign):
+    bare = one_claim(claim_id="BARE", lines=(), charge=5050, paid=4025, adjustments=(Adjustment("PR", "1", 1025),))
+    text = text_of(Payment((one_claim(), bare))).replace("SVC*HC:", f"SVC*HC{sign}")
+    found = read(text.encode())
+    assert found.claims.filter(claim_id="BARE").select("charge", "paid", "balanced").rows() == [(5050, 4025, True)]
+
+
 def test_claims_without_lines_that_lost_their_header():
     claims = tuple(
         one_claim(
@@ -872,7 +892,7 @@ def test_the_writer_writes_what_the_guide_wants(pyx12):
 
 def test_the_files_of_the_other_tests_and_the_sample_are_what_the_guide_wants(pyx12, opened):
     sample = Path(feecalc.__file__).parent / "analysis" / "samples" / "remittance.835"
-    for text in (Claims(opened, 60).remittance.as_835(), sample.read_text(encoding="ascii")):
+    for text in (*Mailbag(Claims(opened, 100)).interchanges, sample.read_text(encoding="ascii")):
         assert pyx12.x12n_document.x12n_document(
             pyx12.params.params(), io.StringIO(text), fd_997=None, fd_html=None, fd_xmldoc=None
         )

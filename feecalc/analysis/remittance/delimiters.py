@@ -11,6 +11,7 @@ from typing import NamedTuple
 SAMPLE = 1 << 13  # bytes that are looked at
 _IDS = rb"GS|ST|BPR|TRN|REF|DTM|N1|N3|N4|PER|LX|TS3|CLP|CAS|NM1|MOA|SVC|AMT|LQ|PLB|SE|GE|IEA"
 _BEGIN = re.compile(rb"([^\w\s]|\n|\r)\s*(?:" + _IDS + rb")([^\w\s])", re.IGNORECASE)
+USUAL_COMPONENTS = b":>^<\\|"
 _QUALIFIERS = rb"(?:HC|AD|ER|HP|IV|N4|N6|NU|UI|WK)"
 
 
@@ -23,8 +24,8 @@ class Delimiters(NamedTuple):
 
     @property
     def usable(self) -> bool:
-        """Whether they are three different signs and none is a letter, a digit or a blank."""
-        return len(set(self)) == 3 and not any(sign.isalnum() or sign == b" " or not sign for sign in self)
+        """Whether they are three different signs, none of which stands in words or numbers."""
+        return len(set(self)) == 3 and not any(sign.isalnum() or sign in (b" ", b".", b"-", b"") for sign in self)
 
 
 def declared(data: bytes, at: int) -> Delimiters | None:
@@ -101,9 +102,10 @@ def _procedures(element: bytes) -> re.Pattern[bytes]:
 
 
 def _component(sample: bytes, element: bytes) -> bytes | None:
-    """The sign after the qualifier of procedures; None where there is no procedure."""
+    """The sign after the qualifier of procedures; None where there is no procedure, or where one alone has an unusual sign."""
     found = Counter(sign for sign in _procedures(element).findall(sample) if sign != element)
-    return found.most_common(1)[0][0] if found else None
+    sign, times = found.most_common(1)[0] if found else (b"", 0)
+    return sign if times > 1 or (times and sign in USUAL_COMPONENTS) else None
 
 
 # What the rest of the reader sees, whatever the file has. Line ends and other control characters are left out of the data.
