@@ -128,16 +128,7 @@ def _button(label: str, build: partial[bytes], file: str, mime: str, icon: str) 
 def book(of: Loaded, answer: Answer, asked_for: Asked) -> bytes:
     """Every table as one workbook."""
     sheets = [_named(of, sheet) for sheet in worklist.sheets(answer.variance, dt.date.today())]
-    held = of.held.remittance
-    if held.provider_adjustments.height:
-        dropped = [] if of.held.patients is not None else ["reference"]  # it may hold a patient's Medicare number
-        settled = Variance.table_of(held.provider_adjustments.drop("payment", "segment", *dropped))
-        note = "What is positive lowers a payment. None of it is in a line's difference."
-        sheets.append(Sheet("Whole payments", settled, "What payers settled with whole payments", (note,)))
-    problems = held.problems
-    if problems.height:
-        listed = problems.select("severity", "file", "segment", "what", "to_do")
-        sheets.append(Sheet("How the files were read", listed, "What was wrong with the files"))
+    sheets += worklist.sheets_of_files(of.held.remittance, keep_references=of.held.patients is not None)
     return export.book_bytes(sheets, [*notes(of, answer, asked_for), *NOTICES])
 
 

@@ -473,7 +473,7 @@ class Mailbag:
             return [claim, self.secondary(claim)]
         if chance < 0.11:
             self.skipped["other_payer"] += len(claim.lines)
-            self.elsewhere.append(replace(claim, claim_id=f"X{claim.claim_id}", filing="CI"))
+            self.elsewhere.append(replace(claim, claim_id=f"X{claim.claim_id}", filing="12"))
         elif chance < 0.13:
             self.bare += 1
             late = (x12.Adjustment("CO", "29", claim.charge),)

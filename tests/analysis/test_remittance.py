@@ -658,7 +658,10 @@ def test_delimiters_that_the_isa_does_not_name():
     for end in ("\n", "\r\n"):
         found = read(text.replace("~\n", f"~{end}").replace(f"*:~{end}", f"*:{end}", 1).encode())
         check_all(found, payments)
-        assert told(found, "The ISA has lost its terminator")
+        assert told(found) == ["The ISA has lost its terminator; that of the segments after it was taken."]
+    found = read(text.replace("*P*:~", "*P*:|", 1).encode())
+    check_all(found, payments)
+    assert told(found) == ["The delimiters of the ISA are not those of the segments after it; theirs were taken."]
     body = text.split("~\n", 1)[1]
     found = read(body.encode())
     check_all(found, payments)
@@ -999,6 +1002,14 @@ def test_no_damage_brings_a_name_into_a_message(seed, caplog):
 
 
 # Hostile values ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_component_separator_in_a_plain_text_stays_there():
+    adjusted = (ProviderAdjustment("CS", "A:B", 100),)
+    found = taken(Payment((one_claim(claim_id="12:34"),), payer="PAYER: NORTH", provider_adjustments=adjusted))
+    assert first(found.claims)["claim_id"] == "12:34"
+    assert first(found.claims)["payer"] == first(found.payments)["payer"] == "PAYER: NORTH"
+    assert found.provider_adjustments["reference"].to_list() == ["A:B"]
 
 
 def test_values_that_look_like_formulas_or_markup_are_values():

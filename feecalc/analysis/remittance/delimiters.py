@@ -44,6 +44,16 @@ def declared(data: bytes, at: int) -> Delimiters | None:
     return found if found.usable else None
 
 
+def behind_isa(data: bytes, at: int, said: Delimiters, used: Delimiters) -> int:
+    """Where the ISA that begins at a place ends by its elements, whatever terminator it names: behind ISA16 and that sign."""
+    for _ in range(16):
+        at = data.index(said.element, at) + 1
+    for sign in (said.component, said.terminator):
+        if data[at : at + 1] == sign != used.terminator:
+            at += 1
+    return at
+
+
 def inferred(sample: bytes) -> Delimiters | None:
     """The delimiters that segments of an 835 stand between; None where there are none."""
     counts = Counter(_BEGIN.findall(sample))
