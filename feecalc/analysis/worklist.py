@@ -237,9 +237,9 @@ def notes(variance: Variance, opened: OpenSchedule) -> list[tuple[str, str]]:
     ]
 
 
-def csv_table(variance: Variance) -> pl.DataFrame:
-    """Every line for a csv or parquet file, in dollars, with its causes."""
-    return Variance.table_of(variance.lines.drop("row"))
+def table_of_lines(lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines of a variance for a csv or parquet file, in dollars, with their causes."""
+    return Variance.table_of(lines.drop("row"))
 
 
 def write(variance: Variance, target: Path, today: dt.date, opened: OpenSchedule, remittance: Remittance | None = None) -> None:
@@ -251,4 +251,4 @@ def write(variance: Variance, target: Path, today: dt.date, opened: OpenSchedule
         own = sheets_of_files(remittance) if remittance is not None else []
         export.write_book([*sheets(variance, today), *own], target, notes(variance, opened))
     else:
-        export.write(csv_table(variance), target)
+        export.write(table_of_lines(variance.lines), target)

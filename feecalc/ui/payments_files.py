@@ -36,7 +36,7 @@ COLUMNS = {
 }
 
 
-def section(answer: Answer) -> None:
+def section(of: Loaded, answer: Answer, asked_for: Asked) -> None:
     """What to ask for, most worth first, and the letter for one claim."""
     st.subheader("What to do", anchor=False, help=words.term("worklist"))
     today = dt.date.today()
@@ -59,6 +59,8 @@ def section(answer: Answer) -> None:
         alt="Worklist",
         lazy=shown.height > payments_line.LAZY,
     )
+    build = partial(_with_patients, of, Variance.table_of(found))
+    shell.downloads("feecalc-payments-worklist", build, notes(of, answer, asked_for), "payments-worklist")
     _letter(answer, found, today)
 
 
@@ -114,9 +116,9 @@ def files(of: Loaded, answer: Answer, asked_for: Asked) -> None:
         _button("Everything, Excel", partial(book, of, answer, asked_for), "feecalc-payments.xlsx", shell.XLSX, "table")
         _button("Every line, csv", partial(lines_csv, of, answer), "feecalc-payments-lines.csv", "text/csv", "download")
     if of.held.patients is not None:
-        st.caption(":material/person: Both files name the patients, as you asked when the remittances were loaded.")
+        st.caption(":material/person: Files with claims name the patients, as you asked when the remittances were loaded.")
     else:
-        st.caption("Neither file names a patient: claims go by the practice's own numbers.")
+        st.caption("No file names a patient: claims go by the practice's own numbers.")
 
 
 def _button(label: str, build: partial[bytes], file: str, mime: str, icon: str) -> None:
@@ -134,7 +136,12 @@ def book(of: Loaded, answer: Answer, asked_for: Asked) -> bytes:
 
 def lines_csv(of: Loaded, answer: Answer) -> bytes:
     """Every line, compared or not."""
-    return export.csv_bytes(_with_patients(of, worklist.csv_table(answer.variance)))
+    return export.csv_bytes(lines_table(of, answer.variance.lines))
+
+
+def lines_table(of: Loaded, lines: pl.DataFrame) -> pl.DataFrame:
+    """Some lines of the answer for a file, in dollars."""
+    return _with_patients(of, worklist.table_of_lines(lines))
 
 
 def _named(of: Loaded, sheet: Sheet) -> Sheet:

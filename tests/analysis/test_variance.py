@@ -8,7 +8,7 @@ import pytest
 from remitted import ELSEWHERE, HERE, KINDS, Claims, Mailbag, paid_right, remittance
 
 from feecalc.analysis.remittance import read
-from feecalc.analysis.variance import EobLine, Settings, Where, check, explain_code, explain_eob
+from feecalc.analysis.variance import EobLine, Settings, Where, check, explain_code, explain_eob, read_pasted
 from feecalc.analysis.variance import codes as words
 from feecalc.errors import InputError
 from feecalc.policy import STANDINGS
@@ -587,3 +587,32 @@ def test_an_eob_with_an_open_deductible_adds_up(opened):
     told = explain_eob([line], BIRMINGHAM, "2025-10-15", opened)
     assert told.variance.lines["outcome"].to_list() == ["matches"]
     assert [round(step.end) for step in told.arithmetic[1].after] == [2656]  # 26.83 less 0.27
+
+
+PASTED_ROW = {
+    "code": "97530-GP", "units": "2", "billed": "70.00", "allowed": "32.42", "paid": "25.42",
+    "adjusted": "CO-45 37.58, PR-2 6.48", "remarks": "N851",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "97530-GP\t2\t70.00\t32.42\t25.42\tCO-45 37.58, PR-2 6.48\tN851",
+        "CPT\tMods\tQty\tCharges\tAllowed\tProv Pd\tGRP/RC-AMT\tRemark codes\tDeduct\tCoins\n"
+        "97530\tGP\t2\t70.00\t32.42\t25.42\tCO-45 37.58\tN851\t0.00\t6.48",
+        "97530 GP 2 70.00 32.42 25.42 CO-45 37.58 PR-2 6.48 N851\n\n",
+        "  97530-gp   2  70.00  32.42  25.42   CO-45 37.58,  PR-2 6.48  N851",
+        "97530-GP; 2; 70.00; 32.42; 25.42; CO-45 37.58, PR-2 6.48; N851\r\n",
+    ],
+)
+def test_lines_are_pasted_in_the_ways_in_which_they_come(text):
+    assert read_pasted(text) == ([PASTED_ROW], [])
+
+
+def test_what_is_pasted_and_is_no_line_is_told():
+    found, problems = read_pasted("Explanation of benefits\n97530 GP 1 70.00 32.42 25.42\nTotal 70.00 32.42 25.42\n97110 60")
+    assert [row["code"] for row in found] == ["97530-GP"]
+    assert [problem.split(" was")[0] for problem in problems] == ["Row 1", "Row 3", "Row 4"]
+    assert read_pasted(" \n") == ([], [])
+    assert read_pasted("97110\t\t60\t26.83\t21.03")[0][0]["units"] == ""
