@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections import Counter
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -152,6 +153,21 @@ def test_two_causes_at_once_are_found_where_several_lines_agree(opened):
     assert "Paid at the other setting's rate" in alone.lines["hint"][0]
     untried = check(remittance(*visits(opened, ["99213", "99214"], **both)), ALABAMA, opened, Settings(pairs=False))
     assert set(found_by_line(untried).values()) == {"unexplained"}
+
+
+def test_three_causes_at_once_are_found_where_most_lines_agree(opened):
+    three = {"provider_type": "NP", "setting": "facility", "qp": True}
+    held = remittance(*visits(opened, ["99213", "99214", "99203", "99204"], **three))
+    variance = check(held, ALABAMA, opened)
+    assert set(found_by_line(variance).values()) == {"setting+practitioner+qp"}
+    row = variance.causes.filter(pl.col("row") == 0)
+    amounts = [allowed(opened, "99213"), allowed(opened, "99213", setting="facility")]
+    amounts += [allowed(opened, "99213", setting="facility", provider_type="NP"), allowed(opened, "99213", **three)]
+    steps = [round((float(after) - float(before)) * 100) for before, after in pairwise(amounts)]
+    assert row["allowed_effect"].to_list() == steps
+    assert row["effect"].sum() == variance.lines["difference"][0]
+    two = check(remittance(*visits(opened, ["99213", "99214"], **three)), ALABAMA, opened)
+    assert set(found_by_line(two).values()) == {"unexplained"}  # a chance that two lines of three rules may hit
 
 
 def test_another_locality_needs_two_lines(opened):
