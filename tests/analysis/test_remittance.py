@@ -557,7 +557,10 @@ def test_a_negative_amount_is_written_with_its_sign():
 )
 def test_counts_and_control_numbers(old, new, words):
     found = changed(old, new)
-    assert problem(found, words)["severity"] in ("error", "warning")
+    row = problem(found, words)
+    assert row["severity"] in ("error", "warning")
+    text = text_of(Payment((one_claim(one_line(amounts=(("B6", 8000),))),))).replace(old, new, 1)
+    assert row["segment"] == text[: text.index(new)].count("~") + 1
     assert found.claims.height == found.lines.height == 1
 
 
