@@ -78,7 +78,8 @@ def search(
             found.append(_best(firm, [both for both, _ in sets], facts, firm, _steps(board, sets, firm, some)))
             left = left.join(firm, on="row", how="anti")
     answer = pl.concat(found) if found else pl.DataFrame(schema={name: kind for name, kind in FOUND.items() if name != "hint"})
-    told = hints.group_by("row", maintain_order=True).agg(hint=pl.col("hint").first())
+    unexplained = hints.join(answer, on="row", how="anti", maintain_order="left")
+    told = unexplained.group_by("row", maintain_order=True).agg(hint=pl.col("hint").first())
     return answer.join(told, on="row", how="full", coalesce=True).select(list(FOUND)), notes
 
 
