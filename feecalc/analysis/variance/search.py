@@ -16,7 +16,7 @@ import polars as pl
 from feecalc.analysis.variance import codes
 from feecalc.analysis.variance.switches import Switch, Switchboard
 
-SAMPLE = 60  # claims of a payer and practitioner of which all localities are tried
+SAMPLE = 60  # claims of a payer and practitioner of which all localities are tried, and lines of which threes are
 GROUPS = 12  # payers and practitioners of which they are
 NEARBY_ONE_IN, ONE_IN = 5, 20  # how many lines without another explanation one locality, or one pair, has to explain
 THREE_LINES, THREE_ONE_IN = 3, 3  # the same of three switches at once: what is wrong in three ways is so for most lines
@@ -60,7 +60,9 @@ def search(
         if not pairs or left.is_empty():
             break
         sets = _sets(switches, size)
-        first, more = left.head(MOST_PAIRED), left.slice(MOST_PAIRED)
+        tried = left if size == 2 else left.filter(pl.int_range(pl.len()).over(GROUP) < SAMPLE)  # what is so for most lines
+        first = tried.head(MOST_PAIRED)
+        more = left.join(first, on="row", how="anti", maintain_order="left")
         firm, weak = _tried([both for both, _ in sets], board, first, lines, facts, lines_needed, one_in)
         if size == 2:
             hints = pl.concat([hints, _as_hints(weak.join(firm, on="row", how="anti"), [both for both, _ in sets])])
