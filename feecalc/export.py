@@ -126,11 +126,17 @@ def _check_folder(target: Path) -> None:
 
 
 def new_book(target: Path | io.BytesIO) -> Any:
-    """An xlsxwriter workbook in which a text is never taken for a formula, an address or a number."""
+    """An xlsxwriter workbook in which a text is never taken for a formula, an address or a number.
+
+    What goes into memory is put together there: by itself xlsxwriter writes each worksheet into a temporary file first, and a
+    download may name patients.
+    """
     import xlsxwriter  # here and not above: most commands write no workbook
 
-    as_text = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    return xlsxwriter.Workbook(str(target) if isinstance(target, Path) else target, as_text)
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    if isinstance(target, Path):
+        return xlsxwriter.Workbook(str(target), options)
+    return xlsxwriter.Workbook(target, options | {"in_memory": True})
 
 
 def print_setup(page: Any, head: int, wide: bool = True) -> None:

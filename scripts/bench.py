@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from bench_claims import claims_files, open_schedule
-from measure import ROOT, Row, paired
+from measure import ROOT, Row, paired, process
 
 from feecalc.analysis.remittance import read
 from feecalc.analysis.variance import Where, check
@@ -197,20 +198,24 @@ def app_start(runs: int) -> list[Row]:
 SAMPLE = ROOT / "feecalc" / "analysis" / "samples" / "remittance.835"
 
 
-def remittances(opened: OpenSchedule, runs: int) -> list[Row]:
-    """An 835 of 100,000 lines, made of the sample's claims again and again under other numbers: read, and compared."""
+def large_835(path: Path, lines: int) -> None:
+    """Write an 835 of about so many lines, made of the sample's claims again and again under other numbers."""
     text = SAMPLE.read_text()
-    begin, end = text.index("CLP*"), text.rindex("SE*")
-    if "PLB*" in text:
-        end = text.rindex("PLB*")
+    begin, end = text.index("CLP*"), text.rindex("PLB*") if "PLB*" in text else text.rindex("SE*")
     body = text[begin:end]
-    times = -(-100_000 // body.count("SVC*"))
+    with path.open("w") as file:
+        file.write(text[:begin])
+        for number in range(-(-lines // body.count("SVC*"))):
+            file.write(body.replace("CLP*", f"CLP*{number}"))
+        file.write(text[end:])
+
+
+def remittances(opened: OpenSchedule, runs: int) -> list[Row]:
+    """An 835 of 100,000 lines read, and compared."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "large.835"
-        again = (body.replace("CLP*", f"CLP*{number}") for number in range(times))
-        file.write_text(text[:begin] + "".join(again) + text[end:])
-        held = read(file)
-        lines = held.lines.height
+        large_835(file, 100_000)
+        lines = read(file).lines.height
         reading = paired(f"835 of {lines:,} lines read", "150 thousand a second", lambda: read(file), runs=runs)
         whole = paired(
             f"835 of {lines:,} lines read and compared",
@@ -219,6 +224,33 @@ def remittances(opened: OpenSchedule, runs: int) -> list[Row]:
             runs=runs,
         )
     return [reading, whole]
+
+
+STREAM = """
+import sys, time
+import feecalc.cli  # which has freed memory kept for the next batch
+from measure import peak
+from feecalc.analysis.remittance import stream
+start = time.perf_counter()
+lines = sum(part.lines.height for part in stream(sys.argv[1]))
+print(time.perf_counter() - start, peak())
+"""
+
+
+def streamed(runs: int) -> list[Row]:
+    """An 835 of 250 MB and one of 500 MB, read in parts by a process of its own: the rate, and that memory stays."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for lines in (1_430_000, 2_860_000):
+            file = Path(folder) / "huge.835"
+            large_835(file, lines)
+            size = file.stat().st_size / 1e6
+            times, peaks = zip(*(process(["-c", STREAM], str(file)) for _ in range(runs)), strict=True)
+            middle = statistics.median(times)
+            said = f"835 of {size:,.0f} MB streamed: {lines / middle / 1000:,.0f} thousand a second, {max(peaks):.2f} GB"
+            spread = (min(times) * 1000, max(times) * 1000)
+            found.append(Row(said, middle * 1000, spread, "", None, None, "150 thousand a second, memory flat"))
+    return found
 
 
 def calls(opened: OpenSchedule, runs: int) -> list[Row]:
@@ -319,6 +351,7 @@ def main() -> None:
         *page(args.runs),
         *edits(args.runs),
         *remittances(opened, max(3, args.runs // 2)),
+        *streamed(max(3, args.runs // 2)),
         *open_schedule(max(3, args.runs // 2)),
         *claims_files(max(3, args.runs // 2), args.large),
     ]

@@ -102,6 +102,28 @@ def test_files(remittance, tmp_path):
     assert pl.read_csv(table)["outcome"].to_list() == ["matches", "explained", "explained"]
 
 
+def test_the_worklist_as_a_file(remittance, tmp_path):
+    table = tmp_path / "ask.csv"
+    run(remittance, "--zip", "35203", "--worklist", "--today", "2026-11-23", "--out", table)
+    back = pl.read_csv(table)
+    assert back["claim_id"].to_list() == ["A2", "A3"]
+    assert back["limit"].to_list() == ["2026-12-30", "2026-12-30"]
+    assert back["action"][1] == "Ask for a redetermination"
+
+
+def test_what_is_wrong_with_a_file_is_told_at_its_segment_and_stands_in_the_workbook(remittance, tmp_path):
+    text = remittance.read_text()
+    start = text.index("CAS*CO*45*")
+    damaged = tmp_path / "damaged.835"
+    damaged.write_text(text[:start] + text[start:].replace("*45*", "*45*1", 1))
+    book = tmp_path / "out.xlsx"
+    done = run(damaged, "--zip", "35203", "--out", book)
+    segment = text[: text.rindex("SVC*", 0, start)].count("~") + 1
+    assert f"damaged.835, segment or row {segment}: The line does not balance" in done.stderr
+    listed = openpyxl.load_workbook(book)["How the files were read"]
+    assert segment in [row[2] for row in listed.iter_rows(values_only=True)]
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [

@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 import subprocess
+import tempfile
 import zipfile
 from decimal import Decimal
 
@@ -185,6 +186,12 @@ def test_a_workbook_of_several_sheets(tmp_path):
     with zipfile.ZipFile(target) as archive:
         assert 'numberStoredAsText="1"' in archive.read("xl/worksheets/sheet1.xml").decode()
         assert 'fitToHeight="0"' in archive.read("xl/worksheets/sheet1.xml").decode()
+
+
+def test_a_workbook_for_a_download_is_put_together_in_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    content = export.book_bytes([Sheet("Lines", pl.DataFrame({"patient": ["DOE, JANE"]}))], [("Source", "x")])
+    assert openpyxl.load_workbook(io.BytesIO(content))["Lines"]["A2"].value == "DOE, JANE"
 
 
 def test_names_of_sheets_are_made_to_fit():

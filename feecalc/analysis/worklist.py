@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from feecalc import export
+from feecalc.analysis.remittance import Remittance
 from feecalc.analysis.variance import codes
 from feecalc.analysis.variance.result import BY, Variance
 from feecalc.analysis.variance.traces import Arithmetic, arithmetic
@@ -200,6 +201,24 @@ def sheets(variance: Variance, today: dt.date) -> list[Sheet]:
     return made
 
 
+def sheets_of_files(remittance: Remittance, keep_references: bool = False) -> list[Sheet]:
+    """The worksheets of what the files hold beside their lines: what was settled with whole payments, and how they were read.
+
+    The reference of a settlement may hold a patient's Medicare number, so that it is left out unless it is to be kept.
+    """
+    made = []
+    settled, problems = remittance.provider_adjustments, remittance.problems
+    if settled.height:
+        dropped = [] if keep_references else ["reference"]
+        note = "What is positive lowers a payment. None of it is in a line's difference."
+        shown = Variance.table_of(settled.drop("payment", "segment", *dropped))
+        made.append(Sheet("Whole payments", shown, "What payers settled with whole payments", (note,)))
+    if problems.height:
+        listed = problems.select("severity", "file", "segment", "what", "to_do")
+        made.append(Sheet("How the files were read", listed, "What was wrong with the files"))
+    return made
+
+
 def notes(variance: Variance, opened: OpenSchedule) -> list[tuple[str, str]]:
     """What the workbook's last sheet says: where, the settings, the releases and their files, and what the words rest on."""
     settings = variance.settings
@@ -218,14 +237,18 @@ def notes(variance: Variance, opened: OpenSchedule) -> list[tuple[str, str]]:
     ]
 
 
-def csv_table(variance: Variance) -> pl.DataFrame:
-    """Every line for a csv or parquet file, in dollars, with its causes."""
-    return Variance.table_of(variance.lines.drop("row"))
+def table_of_lines(lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines of a variance for a csv or parquet file, in dollars, with their causes."""
+    return Variance.table_of(lines.drop("row"))
 
 
-def write(variance: Variance, target: Path, today: dt.date, opened: OpenSchedule) -> None:
-    """Write a variance: .xlsx with its worksheets, .csv or .parquet with its lines. Raises InputError for another ending."""
+def write(variance: Variance, target: Path, today: dt.date, opened: OpenSchedule, remittance: Remittance | None = None) -> None:
+    """Write a variance: .xlsx with its worksheets, and those of the remittance; .csv or .parquet with its lines.
+
+    Raises InputError for another ending.
+    """
     if target.suffix.lower() == ".xlsx":
-        export.write_book(sheets(variance, today), target, notes(variance, opened))
+        own = sheets_of_files(remittance) if remittance is not None else []
+        export.write_book([*sheets(variance, today), *own], target, notes(variance, opened))
     else:
-        export.write(csv_table(variance), target)
+        export.write(table_of_lines(variance.lines), target)

@@ -51,7 +51,7 @@ TOTALS = ["cause", "payer", "code", "month", "practitioner", "outcome", "action"
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write everything to FILE: .xlsx; or the lines: .csv, .parquet.",
+    help="Write everything to FILE: .xlsx; or the lines, or with --worklist that: .csv, .parquet.",
 )
 def check_command(
     remittance: tuple[Path, ...],
@@ -86,7 +86,7 @@ def check_command(
     Exit code: 0 where every compared line matches, 1 where some do not, 2 where a file or the question cannot be understood.
     """
     from feecalc.analysis.variance import Settings, Where, check
-    from feecalc.analysis.worklist import letter, worklist, write
+    from feecalc.analysis.worklist import letter, worklist
     from feecalc.api import open_schedule
     from feecalc.errors import InputError
 
@@ -108,11 +108,10 @@ def check_command(
     opened = open_schedule()
     held = _read(remittance, chosen)
     found = check(held.remittance, where, opened, settings)
-    problems = held.remittance.errors.head(SHOWN)
-    for said in [*held.refused, *(f"{file}: {what}" for file, what in problems.select("file", "what").iter_rows())]:
+    for said in [*held.refused, *_problems(held)]:
         click.echo(f"feecalc: {said}", err=True)
     if out is not None:
-        write(found, out, on, opened)
+        _write(found, held, out, on, listed)
         click.echo(f"{found.headline}\nWritten to {out}", err=True)
     if claim is not None:
         click.echo(letter(found, _number(found, claim), opened, on))
@@ -123,6 +122,30 @@ def check_command(
         click.echo("\n".join(_card(found, table, listed)))
     off = found.totals["lines"] - found.totals["matches"] - found.totals["not priceable"]
     sys.exit(1 if off else 0)
+
+
+def _problems(held: "Held") -> list[str]:
+    """What is wrong with the files, where, in sentences."""
+    problems = held.remittance.errors
+    said = [
+        f"{file}{f', segment or row {segment:,}' if segment is not None else ''}: {what}"
+        for file, segment, what in problems.select("file", "segment", "what").head(SHOWN).iter_rows()
+    ]
+    if problems.height > SHOWN:
+        said.append(f"... and {problems.height - SHOWN:,} mistakes more; --out FILE.xlsx has all of them")
+    return said
+
+
+def _write(found: "Variance", held: "Held", target: Path, on: "dt.date", listed: bool) -> None:
+    """Everything as a workbook; else the lines as a table, or the worklist where that is asked for."""
+    from feecalc import export
+    from feecalc.analysis.worklist import worklist, write
+    from feecalc.api import open_schedule
+
+    if listed and target.suffix.lower() != ".xlsx":
+        export.write(found.table_of(worklist(found, on)), target)
+    else:
+        write(found, target, on, open_schedule(), held.remittance)
 
 
 def _read(files: tuple[Path, ...], chosen: tuple[str, ...]) -> "Held":

@@ -6,20 +6,21 @@ What is typed stays in the session: nothing of it is put into the link.
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from feecalc.analysis.variance import EobLine, Explained, Variance, explain_eob
-from feecalc.analysis.variance.eob import adjustment
+from feecalc.analysis.variance.eob import PASTED, adjustment, read_pasted
 from feecalc.errors import FeecalcError
 from feecalc.ui import asked, payments, payments_line, shell, words
 from feecalc.ui.payments import HERE, Asked
 from feecalc.ui.payments_line import dollars, off
 from feecalc.ui.where import ANY_FACILITY, ANY_OFFICE
 
-COLUMNS = ("code", "units", "billed", "allowed", "paid", "adjusted", "remarks")
+COLUMNS = PASTED
 Typed = dict[str, str]
 NEEDED = {"code": "its code", "billed": "what was billed", "paid": "what was paid"}
 EMPTY: list[Typed] = []
@@ -41,6 +42,8 @@ def section(asked_for: Asked) -> None:
     head = st.container(border=True)  # filled when the grid has been read
     st.markdown("**The lines of the visit, as they are printed**", help=words.term("eob"))
     typed = [row for row in _grid() if any(row.values())]
+    with st.popover("Paste lines", icon=":material/content_paste:"):
+        _paste()
     with head:
         if not typed:
             st.markdown("#### Type one visit's lines, and see which rules make them.")
@@ -84,7 +87,7 @@ def _grid() -> list[Typed]:
     state = st.session_state
     if f"eob_grid_{state.get('eob:grid', 0)}" not in state:
         _begin(state.get("eob:rows", EMPTY))
-    column = st.column_config.TextColumn
+    column = partial(st.column_config.TextColumn, default="")
     heads = {
         "code": column("Code", width=120, help=f"{words.term('code')} Such as 97110-GP."),
         "units": column("Units", width=68, help=words.term("eob_units")),
@@ -106,6 +109,28 @@ def _grid() -> list[Typed]:
     state["eob:rows"] = [{name: (row[name] or "").strip() for name in COLUMNS} for row in edited.iter_rows(named=True)]
     found: list[Typed] = state["eob:rows"]
     return found
+
+
+def _paste() -> None:
+    """Lines as text, in place of those of the grid."""
+    st.text_area(
+        "Lines of a spreadsheet, or as they are printed",
+        key="eob_pasted",
+        height=150,
+        placeholder="97530-GP 1 70.00 32.42 25.42 CO-45 37.58, CO-253 0.52, PR-2 6.48",
+        help=words.term("eob_pasted"),
+    )
+    st.button("Read these lines", key="eob_paste", on_click=_pasted, type="primary")
+    for said in st.session_state.get("eob:pasted said", ()):
+        st.caption(f":material/edit_note: {words.md(said)}")
+
+
+def _pasted() -> None:
+    found, problems = read_pasted(st.session_state["eob_pasted"] or "")
+    if found:
+        _begin(found)
+    taken = f"{payments_line.counted(len(found), 'line')} read." if found else "No line could be read; nothing was changed."
+    st.session_state["eob:pasted said"] = [taken, *problems]
 
 
 def read(typed: Sequence[Typed], pos: str | None = None) -> tuple[list[EobLine], list[str]]:

@@ -36,7 +36,7 @@ COLUMNS = {
 }
 
 
-def section(answer: Answer) -> None:
+def section(of: Loaded, answer: Answer, asked_for: Asked) -> None:
     """What to ask for, most worth first, and the letter for one claim."""
     st.subheader("What to do", anchor=False, help=words.term("worklist"))
     today = dt.date.today()
@@ -59,6 +59,8 @@ def section(answer: Answer) -> None:
         alt="Worklist",
         lazy=shown.height > payments_line.LAZY,
     )
+    build = partial(_with_patients, of, Variance.table_of(found))
+    shell.downloads("feecalc-payments-worklist", build, notes(of, answer, asked_for), "payments-worklist")
     _letter(answer, found, today)
 
 
@@ -114,9 +116,9 @@ def files(of: Loaded, answer: Answer, asked_for: Asked) -> None:
         _button("Everything, Excel", partial(book, of, answer, asked_for), "feecalc-payments.xlsx", shell.XLSX, "table")
         _button("Every line, csv", partial(lines_csv, of, answer), "feecalc-payments-lines.csv", "text/csv", "download")
     if of.held.patients is not None:
-        st.caption(":material/person: Both files name the patients, as you asked when the remittances were loaded.")
+        st.caption(":material/person: Files with claims name the patients, as you asked when the remittances were loaded.")
     else:
-        st.caption("Neither file names a patient: claims go by the practice's own numbers.")
+        st.caption("No file names a patient: claims go by the practice's own numbers.")
 
 
 def _button(label: str, build: partial[bytes], file: str, mime: str, icon: str) -> None:
@@ -128,22 +130,18 @@ def _button(label: str, build: partial[bytes], file: str, mime: str, icon: str) 
 def book(of: Loaded, answer: Answer, asked_for: Asked) -> bytes:
     """Every table as one workbook."""
     sheets = [_named(of, sheet) for sheet in worklist.sheets(answer.variance, dt.date.today())]
-    held = of.held.remittance
-    if held.provider_adjustments.height:
-        dropped = [] if of.held.patients is not None else ["reference"]  # it may hold a patient's Medicare number
-        settled = Variance.table_of(held.provider_adjustments.drop("payment", "segment", *dropped))
-        note = "What is positive lowers a payment. None of it is in a line's difference."
-        sheets.append(Sheet("Whole payments", settled, "What payers settled with whole payments", (note,)))
-    problems = held.problems
-    if problems.height:
-        listed = problems.select("severity", "file", "segment", "what", "to_do")
-        sheets.append(Sheet("How the files were read", listed, "What was wrong with the files"))
+    sheets += worklist.sheets_of_files(of.held.remittance, keep_references=of.held.patients is not None)
     return export.book_bytes(sheets, [*notes(of, answer, asked_for), *NOTICES])
 
 
 def lines_csv(of: Loaded, answer: Answer) -> bytes:
     """Every line, compared or not."""
-    return export.csv_bytes(_with_patients(of, worklist.csv_table(answer.variance)))
+    return export.csv_bytes(lines_table(of, answer.variance.lines))
+
+
+def lines_table(of: Loaded, lines: pl.DataFrame) -> pl.DataFrame:
+    """Some lines of the answer for a file, in dollars."""
+    return _with_patients(of, worklist.table_of_lines(lines))
 
 
 def _named(of: Loaded, sheet: Sheet) -> Sheet:

@@ -7,8 +7,8 @@ import streamlit as st
 
 from feecalc.analysis.variance import Variance
 from feecalc.errors import FeecalcError
-from feecalc.ui import payments, payments_line, words
-from feecalc.ui.payments import Answer, Loaded
+from feecalc.ui import payments, payments_files, payments_line, shell, words
+from feecalc.ui.payments import Answer, Asked, Loaded
 from feecalc.ui.payments_line import LAZY, OUTCOMES, Row
 
 OFFERED = 200  # lines that the box offers at once; the boxes above narrow them
@@ -31,7 +31,7 @@ COLUMNS = {
 }
 
 
-def section(of: Loaded, answer: Answer) -> None:
+def section(of: Loaded, answer: Answer, asked_for: Asked) -> None:
     """The lines, and one of them opened."""
     st.subheader("Lines that differ", anchor=False)
     if answer.odd.is_empty():
@@ -42,6 +42,8 @@ def section(of: Loaded, answer: Answer) -> None:
         st.caption("No line is like that.")
         return
     _table(found)
+    build = partial(payments_files.lines_table, of, found)
+    shell.downloads("feecalc-payments-lines-that-differ", build, payments_files.notes(of, answer, asked_for), "payments-odd")
     row = _chosen(found)
     if row is not None:
         _open(of, answer, row)

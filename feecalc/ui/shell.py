@@ -14,7 +14,7 @@ from feecalc import export
 from feecalc.notices import DISCLAIMER, NOTICE, NOTICES
 from feecalc.pricing.explain import Step
 from feecalc.schedule import Release
-from feecalc.ui import asked, words
+from feecalc.ui import asked, uploads, words
 
 ICON = Path(__file__).resolve().parent / "icon.svg"
 WIDTH = 1080  # pixels; narrower windows take what they have
@@ -24,6 +24,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 @contextmanager
 def frame(title: str, lead: str) -> Iterator[None]:
     """A page between its head and its foot, no wider than reads well. To be the page's first call."""
+    uploads.keep_in_memory()
     st.set_page_config(page_title=f"{title} · feecalc", page_icon=str(ICON), layout="wide")
     with st.container(horizontal_alignment="center"), st.container(width=WIDTH):
         st.header(title, anchor=False, help=lead)

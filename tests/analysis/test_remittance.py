@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import x12_writer as x12
-from remitted import Claims
+from remitted import Claims, Mailbag
 from x12_writer import Adjustment, Claim, Line, Payment, ProviderAdjustment, Signs, Writer
 
 import feecalc
@@ -446,6 +446,15 @@ def test_a_reversal_of_what_was_not_read_stands_alone():
     assert found.claims.select("reversal_of", "corrects", "netted").rows() == [(None, None, False), (None, 1, False)]
 
 
+def test_a_correction_of_the_same_figures_stands():
+    paid = one_claim(payer_claim="A1")
+    newer = Payment((x12.reversed_claim(paid), one_claim(payer_claim="A2")), check="C2")
+    columns = ["reversal_of", "corrects", "netted"]
+    assert taken(newer).claims.select(columns).rows() == [(None, None, False), (None, 1, False)]
+    older = Payment((paid,), check="C1", date=dt.date(2026, 1, 10))
+    assert taken(older, newer).claims.select(columns).rows() == [(None, None, True), (1, None, True), (None, 2, False)]
+
+
 def test_a_reversal_takes_back_one_claim_of_its_own_payer_and_number():
     paid = one_claim(payer_claim="A1")
     again = one_claim(payer_claim="A2")
@@ -455,6 +464,15 @@ def test_a_reversal_takes_back_one_claim_of_its_own_payer_and_number():
     found = read(text_of(elsewhere, first_check, newer).encode())
     assert found.claims["reversal_of"].to_list() == [None, None, None, 3, 2]
     assert found.claims["reversed_by"].to_list() == [None, 5, 4, None, None]
+
+
+def test_thousands_of_claims_under_one_number_are_netted_in_no_time():
+    paid, right = one_claim(payer_claim="A1"), one_claim(payer_claim="A2")
+    older = Payment((paid,) * 3_000, check="C1")
+    newer = Payment((x12.reversed_claim(paid), right) * 3_000, check="C2", amount=0)
+    found = taken(older, newer).claims
+    assert found["netted"].to_list() == [*[True] * 3_000, *[True, False] * 3_000]
+    assert found.filter(~pl.col("netted"))["corrects"].is_not_null().all()
 
 
 def test_net_works_on_parts_put_together():
@@ -539,7 +557,10 @@ def test_a_negative_amount_is_written_with_its_sign():
 )
 def test_counts_and_control_numbers(old, new, words):
     found = changed(old, new)
-    assert problem(found, words)["severity"] in ("error", "warning")
+    row = problem(found, words)
+    assert row["severity"] in ("error", "warning")
+    text = text_of(Payment((one_claim(one_line(amounts=(("B6", 8000),))),))).replace(old, new, 1)
+    assert row["segment"] == text[: text.index(new)].count("~") + 1
     assert found.claims.height == found.lines.height == 1
 
 
@@ -637,6 +658,13 @@ def test_delimiters_that_the_isa_does_not_name():
     found = read(text.replace("*P*:~", "*P*~", 1).encode())
     check_all(found, payments)
     assert told(found, "The ISA names no component separator")
+    for end in ("\n", "\r\n"):
+        found = read(text.replace("~\n", f"~{end}").replace(f"*:~{end}", f"*:{end}", 1).encode())
+        check_all(found, payments)
+        assert told(found) == ["The ISA has lost its terminator; that of the segments after it was taken."]
+    found = read(text.replace("*P*:~", "*P*:|", 1).encode())
+    check_all(found, payments)
+    assert told(found) == ["The delimiters of the ISA are not those of the segments after it; theirs were taken."]
     body = text.split("~\n", 1)[1]
     found = read(body.encode())
     check_all(found, payments)
@@ -699,6 +727,26 @@ def test_a_claim_that_lost_its_header_is_not_given_to_the_one_before():
         assert found.claims["balanced"].all()
         assert told(found, "A claim without a readable CLP")
         assert told(found, "The payment does not balance")
+
+
+def test_a_header_that_runs_into_the_name_behind_it():
+    claims = tuple(one_claim(one_line(control=f"L{n}"), claim_id=f"PT{n}", rendering="1098765432") for n in range(3))
+    text = text_of(Payment(claims))
+    begin = text.index("CLP*PT1")
+    end = text.index("NM1*82", begin)
+    found = read(f"{text[:begin]}CLP;PT1*1*100*64~\n{text[end:]}".encode())
+    assert found.claims["claim_id"].to_list() == ["PT0", "PT2"]
+    assert found.lines["line_control"].to_list() == ["L0", "L2"]
+    twice = text.replace("NM1*82*1*ROE", "NM1*82*1*ROE*JOHN****XX*1098765432~\nNM1*82*1*ROE")
+    assert read(twice.encode()).lines.height == 3  # a name more is no reason to leave a claim out
+
+
+@pytest.mark.parametrize("sign", [".", "-", "/", ">"])
+def test_one_damaged_procedure_changes_no_delimiter(sign):
+    bare = one_claim(claim_id="BARE", lines=(), charge=5050, paid=4025, adjustments=(Adjustment("PR", "1", 1025),))
+    text = text_of(Payment((one_claim(), bare))).replace("SVC*HC:", f"SVC*HC{sign}")
+    found = read(text.encode())
+    assert found.claims.filter(claim_id="BARE").select("charge", "paid", "balanced").rows() == [(5050, 4025, True)]
 
 
 def test_claims_without_lines_that_lost_their_header():
@@ -850,7 +898,7 @@ def test_the_writer_writes_what_the_guide_wants(pyx12):
 
 def test_the_files_of_the_other_tests_and_the_sample_are_what_the_guide_wants(pyx12, opened):
     sample = Path(feecalc.__file__).parent / "analysis" / "samples" / "remittance.835"
-    for text in (Claims(opened, 60).remittance.as_835(), sample.read_text(encoding="ascii")):
+    for text in (*Mailbag(Claims(opened, 100)).interchanges, sample.read_text(encoding="ascii")):
         assert pyx12.x12n_document.x12n_document(
             pyx12.params.params(), io.StringIO(text), fd_997=None, fd_html=None, fd_xmldoc=None
         )
@@ -957,6 +1005,14 @@ def test_no_damage_brings_a_name_into_a_message(seed, caplog):
 
 
 # Hostile values ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_component_separator_in_a_plain_text_stays_there():
+    adjusted = (ProviderAdjustment("CS", "A:B", 100),)
+    found = taken(Payment((one_claim(claim_id="12:34"),), payer="PAYER: NORTH", provider_adjustments=adjusted))
+    assert first(found.claims)["claim_id"] == "12:34"
+    assert first(found.claims)["payer"] == first(found.payments)["payer"] == "PAYER: NORTH"
+    assert found.provider_adjustments["reference"].to_list() == ["A:B"]
 
 
 def test_values_that_look_like_formulas_or_markup_are_values():

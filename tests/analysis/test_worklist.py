@@ -8,7 +8,7 @@ import pytest
 from remitted import HERE, paid_right, remittance
 
 from feecalc.analysis.variance import Where, check
-from feecalc.analysis.worklist import csv_table, letter, sheets, worklist, write
+from feecalc.analysis.worklist import letter, sheets, table_of_lines, worklist, write
 from feecalc.errors import InputError
 
 ALABAMA = Where(locality=HERE)
@@ -169,6 +169,6 @@ def test_the_lines_as_csv(variance, opened, tmp_path):
     assert row["outcome"] == "explained"
     assert row["action"] == "Ask for a reopening or a redetermination"
     assert float(row["difference"]) == variance.lines.filter(pl.col("claim") == 2)["difference"][0] / 100
-    assert csv_table(variance)["paid"].dtype == pl.Decimal(18, 2)
+    assert table_of_lines(variance.lines)["paid"].dtype == pl.Decimal(18, 2)
     with pytest.raises(InputError, match=r"must end in \.csv"):
         write(variance, tmp_path / "variance.txt", TODAY, opened)

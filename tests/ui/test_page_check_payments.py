@@ -247,12 +247,12 @@ def test_columns_are_settled_before_they_are_used():
 def test_patients_are_dropped_at_reading_unless_they_are_asked_for():
     page = drop(visiting(zip=HERE), ("one.835", remittance()))
     assert held(page).held.patients is None
-    assert "Neither file names a patient" in said(page)
+    assert "No file names a patient" in said(page)
     page = put(visiting(zip=HERE), "toggle", "payments_names", True)
     drop(page, ("one.835", remittance()))
     assert held(page).held.patients.rows() == [(1, "HUSHED, NAMELESS", "1EG4TE5MK73")]
     assert "patient_name" not in held(page).held.remittance.claims.columns
-    assert "Both files name the patients" in said(page)
+    assert "Files with claims name the patients" in said(page)
     assert "HUSHED" not in said(page)
     assert "payments:dropped" not in page.session_state  # the files themselves are gone
 
@@ -276,6 +276,8 @@ def test_the_workbook_holds_everything_and_names_patients_only_where_asked(compa
     assert table["member_id"].to_list() == ["1EG4TE5MK73"]
     assert table["allowed"].to_list() == ["77.77"]
     assert "member_id" not in pl.read_csv(payments_files.lines_csv(nameless, answer)).columns
+    assert payments_files.lines_table(of, answer.odd)["member_id"].to_list() == ["1EG4TE5MK73"]
+    assert "member_id" not in payments_files.lines_table(nameless, answer.odd).columns
 
 
 def test_words_of_amounts():
@@ -318,6 +320,16 @@ def test_a_visit_is_typed_and_what_is_missing_is_asked_for():
     edit(page, added_rows=[{"code": "99213", "billed": "180.00", "paid": "0", "adjusted": "CO-50 180.00", "remarks": "N115"}])
     assert "$0.00 for this visit at ZIP 35203 in Alabama on April 10, 2026" in headlines(page)[0]
     assert "Denied: not found necessary" in said(page)
+
+
+def test_lines_are_pasted():
+    page = visiting(door="eob", zip=HERE, date="2026-04-10")
+    put(page, "text_area", "eob_pasted", "97530 GP 1 70.00 23.65 18.54 CO-45 46.35 CO-253 0.38 PR-2 4.73\nTotal 70.00")
+    click(page, "Read these lines")
+    assert page.session_state["eob:rows"][0]["adjusted"] == "CO-45 46.35, CO-253 0.38, PR-2 4.73"
+    assert "1 line read." in said(page)
+    assert "Row 2 was left out" in said(page)
+    assert headlines(page)[0].startswith("Medicare paid $18.54 for this visit")
 
 
 def test_rows_are_read_as_lines():

@@ -11,6 +11,7 @@ from typing import NamedTuple
 SAMPLE = 1 << 13  # bytes that are looked at
 _IDS = rb"GS|ST|BPR|TRN|REF|DTM|N1|N3|N4|PER|LX|TS3|CLP|CAS|NM1|MOA|SVC|AMT|LQ|PLB|SE|GE|IEA"
 _BEGIN = re.compile(rb"([^\w\s]|\n|\r)\s*(?:" + _IDS + rb")([^\w\s])", re.IGNORECASE)
+USUAL_COMPONENTS = b":>^<\\|"
 _QUALIFIERS = rb"(?:HC|AD|ER|HP|IV|N4|N6|NU|UI|WK)"
 
 
@@ -23,8 +24,8 @@ class Delimiters(NamedTuple):
 
     @property
     def usable(self) -> bool:
-        """Whether they are three different signs and none is a letter, a digit or a blank."""
-        return len(set(self)) == 3 and not any(sign.isalnum() or sign == b" " or not sign for sign in self)
+        """Whether they are three different signs, none of which stands in words or numbers."""
+        return len(set(self)) == 3 and not any(sign.isalnum() or sign in (b" ", b".", b"-", b"") for sign in self)
 
 
 def declared(data: bytes, at: int) -> Delimiters | None:
@@ -41,6 +42,16 @@ def declared(data: bytes, at: int) -> Delimiters | None:
     component, rest = parts[16][:1], parts[16][1:]
     found = Delimiters(sign, component, b"\n" if rest.startswith(b"\r\n") else rest[:1])
     return found if found.usable else None
+
+
+def behind_isa(data: bytes, at: int, said: Delimiters, used: Delimiters) -> int:
+    """Where the ISA that begins at a place ends by its elements, whatever terminator it names: behind ISA16 and that sign."""
+    for _ in range(16):
+        at = data.index(said.element, at) + 1
+    for sign in (said.component, said.terminator):
+        if data[at : at + 1] == sign != used.terminator:
+            at += 1
+    return at
 
 
 def inferred(sample: bytes) -> Delimiters | None:
@@ -61,10 +72,12 @@ def fitting(data: bytes, at: int, said: Delimiters | None) -> tuple[Delimiters |
     `said` is what the ISA there says.
     """
     sample = data[at : at + SAMPLE]
-    if said is not None and said.terminator in b"\r\n":  # an ISA without ISA16: what is taken for it is the terminator
+    if said is not None and said.terminator in b"\r\n":
         found = inferred(sample)
-        if found is not None and found.terminator == said.component:
+        if found is not None and found.terminator == said.component:  # without ISA16, what is taken for it is the terminator
             return found, "the ISA names no component separator (ISA16); that of the procedures was taken"
+        if found is not None and found.terminator not in b"\r\n" and _fits(sample, found):  # every line ends in another sign
+            return found, "the ISA has lost its terminator; that of the segments after it was taken"
     if said is not None and _fits(sample, said):
         used = _component(sample, said.element)
         if used and used != said.component and said._replace(component=used).usable:
@@ -99,9 +112,10 @@ def _procedures(element: bytes) -> re.Pattern[bytes]:
 
 
 def _component(sample: bytes, element: bytes) -> bytes | None:
-    """The sign after the qualifier of procedures; None where there is no procedure."""
+    """The sign after the qualifier of procedures; None where there is no procedure, or where one alone has an unusual sign."""
     found = Counter(sign for sign in _procedures(element).findall(sample) if sign != element)
-    return found.most_common(1)[0][0] if found else None
+    sign, times = found.most_common(1)[0] if found else (b"", 0)
+    return sign if times > 1 or (times and sign in USUAL_COMPONENTS) else None
 
 
 # What the rest of the reader sees, whatever the file has. Line ends and other control characters are left out of the data.

@@ -273,7 +273,7 @@ class Envelope:
             if payment is not None:
                 payment.adjusted += cents or 0
                 payment.unread |= cents is None
-            code, _, reference = reason.partition(COMPONENT)
+            code, _, reference = reason.partition(":")
             number = None if payment is None else payment.number
             self.adjustments.append(
                 (
@@ -381,8 +381,8 @@ def _rows(segments: Segments) -> Iterator[tuple[int, int, int, str]]:
 
 
 def _element(elements: list[str], place: int) -> str:
-    """An element without blanks around it; "" where there is none."""
-    return elements[place].strip() if place < len(elements) else ""
+    """An element without blanks around it, a colon between its parts; "" where there is none."""
+    return elements[place].strip().replace(COMPONENT, ":") if place < len(elements) else ""
 
 
 def _bare(control: str) -> str:

@@ -1,8 +1,10 @@
 """Batch after batch of the same files as remittances: rows, their checks, and running numbers."""
 
 import polars as pl
+import polars.selectors as cs
 
 from feecalc.analysis.remittance import balance
+from feecalc.analysis.remittance.delimiters import COMPONENT
 from feecalc.analysis.remittance.envelope import Envelope
 from feecalc.analysis.remittance.frames import (
     ADJUSTMENTS,
@@ -74,7 +76,9 @@ class Reader:
         """The columns of a schema, with running numbers of claims."""
         frame = frame.with_columns(pl.col("claim") + (self.claims_before + 1))
         missing = {name: pl.lit(None) for name in schema if name not in frame.columns}
-        return frame.with_columns(**missing).select(pl.col(name).cast(kind) for name, kind in schema.items())
+        frame = frame.with_columns(**missing).select(pl.col(name).cast(kind) for name, kind in schema.items())
+        # A component separator that stands in a plain text, against the standard, was a sign of the text: a colon, as a rule.
+        return frame.with_columns(cs.string().str.replace_all(COMPONENT, ":", literal=True))
 
     def count(self, claims: pl.DataFrame) -> None:
         """Count the claims of each payment and of each file."""

@@ -205,16 +205,18 @@ def _placed(frame: pl.DataFrame) -> pl.DataFrame:
 def _lost_claims(frame: pl.DataFrame) -> list[int]:
     """Where claims begin whose CLP cannot be read, so that their lines are not given to the claim before.
 
-    A name (NM1) stands in no service line, and a claim names its patient once: where one does, a CLP is missing. An
-    unreadable segment, or adjustments (CAS) after what they never follow, just before the name belong to the lost claim.
+    A name (NM1) stands in no service line, and a claim names its patient once: where one does, a CLP is missing. So it is
+    where another name stands a second time, behind an unreadable segment. An unreadable segment, or adjustments (CAS) after
+    what they never follow, just before the name belong to the lost claim.
     """
     names = frame.filter(pl.col("kind") == Kind.NM1, pl.col("level") != OUTSIDE)
     if names.is_empty():
         return []
-    patient = names.filter(pl.col("text").str.starts_with(f"NM1{ELEMENT}QC"))
-    again = patient.filter(pl.col("claim") == pl.col("claim").shift())["at"]
+    again = names.with_columns(who=pl.col("text").str.slice(len(f"NM1{ELEMENT}"), 2))
+    again = again.filter(pl.struct("claim", "who").is_first_distinct().not_())
     in_line = names.filter(pl.col("line").is_not_null()).unique("line", keep="first", maintain_order=True)["at"]
-    found = sorted({*again, *in_line})
+    sure = {*again.filter(pl.col("who") == "QC")["at"], *in_line}
+    found = sorted({*sure, *again["at"]})
     if not found:
         return []
     kinds = frame["kind"].to_list()
@@ -226,6 +228,8 @@ def _lost_claims(frame: pl.DataFrame) -> list[int]:
         unknown = [place for place in range(start, at) if kinds[place] == Kind.UNKNOWN]
         if unknown:
             start = unknown[0]
+        elif at not in sure:
+            continue
         elif kinds[start - 1] in (Kind.SVC, Kind.DTM):  # the adjustments may be those of the line
             start = at
         starts.append(start)

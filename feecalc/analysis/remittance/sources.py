@@ -9,7 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO
 
-from feecalc.analysis.remittance.delimiters import ELEMENT, SAMPLE, TERMINATOR, Delimiters, canonical, declared, fitting
+from feecalc.analysis.remittance.delimiters import (
+    ELEMENT,
+    SAMPLE,
+    TERMINATOR,
+    Delimiters,
+    behind_isa,
+    canonical,
+    declared,
+    fitting,
+)
 from feecalc.errors import InputError
 
 Source = str | Path | bytes | BinaryIO | TextIO
@@ -161,6 +170,9 @@ def _pieces(file: _Bytes, name: str) -> Iterator[bytes]:
                 delimiters, told = fitting(data, at, said)
                 yield _own(TOLD, told)
             start = at
+            if delimiters is not None and delimiters.terminator != said.terminator:  # so that the ISA ends where it has to
+                start = behind_isa(data, at, said, delimiters)
+                yield canonical(data[at:start], delimiters) + _END
         if delimiters is None:
             delimiters, told = fitting(data, 0, None)
             if delimiters is None:

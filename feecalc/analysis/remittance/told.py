@@ -43,8 +43,8 @@ class Told:
 
 
 def dollars(cents: pl.Expr) -> pl.Expr:
-    """Cents as people read them, for sentences."""
-    return pl.format("${}", money.dollars(cents).cast(pl.String)).str.replace("$-", "-$", literal=True)
+    """Cents as people read them, for sentences: of the few rows that are told, one by one."""
+    return cents.map_batches(lambda held: pl.Series([in_dollars(one) for one in held], dtype=pl.String), pl.String)
 
 
 def in_dollars(cents: int | None) -> str:

@@ -10,7 +10,7 @@ Nothing of a patient is read, kept or written but the numbers of claims. What to
 
 from feecalc.analysis.variance.checking import check
 from feecalc.analysis.variance.codes import actions, causes, explain_code
-from feecalc.analysis.variance.eob import EobLine, Explained, explain_eob
+from feecalc.analysis.variance.eob import EobLine, Explained, explain_eob, read_pasted
 from feecalc.analysis.variance.facts import Remitted
 from feecalc.analysis.variance.result import BY, OUTCOMES, Variance
 from feecalc.analysis.variance.settings import Settings, Where
@@ -29,4 +29,5 @@ __all__ = [
     "check",
     "explain_code",
     "explain_eob",
+    "read_pasted",
 ]

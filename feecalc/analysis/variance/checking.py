@@ -170,17 +170,24 @@ def _of_allowed(frame: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         causes=pl.when(named).then("causes").otherwise(pl.lit(["unexplained"])),
         details=pl.when(named).then("details").otherwise(pl.lit([""])),
         alternatives=pl.col("alternatives").fill_null([]),
-        first=pl.when(pl.col("causes").list.len() > 1).then(pl.col("steps").list.first()),
     )
-    halfway = payments.paid(odd.with_columns(first=pl.coalesce("first", "allowed")), allowed="first")["paid"]
-    paid_steps = (
-        pl.when(pl.col("causes").list.len() > 1)
-        .then(pl.concat_list(halfway, "predicted"))
-        .otherwise(pl.concat_list("predicted"))
-    )
-    allowed_steps = (
-        pl.when(pl.col("causes").list.len() > 1).then(pl.concat_list("first", "allowed")).otherwise(pl.concat_list("allowed"))
-    )
+    several = pl.col("causes").list.len()
+    # What is allowed after all but the last, and what is paid of it; after the last it is what was.
+    on_the_way = [pl.col("steps").list.get(n, null_on_oob=True).fill_null(pl.col("allowed")).alias(f"step_{n}") for n in (0, 1)]
+    odd = odd.with_columns(on_the_way)
+    halfway = [payments.paid(odd, allowed=f"step_{n}")["paid"].alias(f"paid_{n}") for n in (0, 1)]
+    odd = odd.with_columns(halfway)
+
+    def steps(names: tuple[str, str], last: str) -> pl.Expr:
+        return (
+            pl.when(several == 1)
+            .then(pl.concat_list(last))
+            .when(several == 2)
+            .then(pl.concat_list(names[0], last))
+            .otherwise(pl.concat_list(*names, last))
+        )
+
+    paid_steps, allowed_steps = steps(("paid_0", "paid_1"), "predicted"), steps(("step_0", "step_1"), "allowed")
     return _unfolded(odd, paid_steps, "expected_paid", allowed_steps, "expected_allowed")
 
 
@@ -196,7 +203,7 @@ def _of_payments(frame: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     )
     paid_steps = pl.when(several).then(pl.concat_list(pl.col("steps").list.first(), "paid")).otherwise(pl.concat_list("paid"))
     allowed_steps = pl.when(several).then(pl.concat_list("allowed", "allowed")).otherwise(pl.concat_list("allowed"))
-    return _unfolded(odd, paid_steps, "predicted", allowed_steps, "allowed").with_columns(place=pl.col("place") + 2)
+    return _unfolded(odd, paid_steps, "predicted", allowed_steps, "allowed").with_columns(place=pl.col("place") + 3)
 
 
 def _unfolded(odd: pl.DataFrame, paid: pl.Expr, before: str, allowed: pl.Expr, allowed_before: str) -> pl.DataFrame:

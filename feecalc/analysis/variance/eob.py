@@ -172,3 +172,90 @@ def _money(cents: int | None) -> str:
     if cents is None:
         return "not known"
     return show(cents) if cents >= 0 else f"-{show(-cents)}"
+
+
+# Pasted lines --------------------------------------------------------------------------------------------------------------
+
+PASTED = ("code", "units", "billed", "allowed", "paid", "adjusted", "remarks")
+# How the columns are headed, letters alone. Deductible and coinsurance become adjustments.
+HEADINGS = {
+    "code": ("code", "proc", "procedure", "cpt", "hcpcs", "cpthcpcs"),
+    "modifiers": ("modifiers", "modifier", "mods", "mod"),
+    "units": ("units", "unit", "qty", "quantity", "nos"),
+    "billed": ("billed", "charge", "charges", "charged", "submitted"),
+    "allowed": ("allowed", "allowable", "approved"),
+    "paid": ("paid", "provpd", "providerpaid", "medicarepaid", "payment", "pmt", "inspmt"),
+    "deductible": ("deductible", "deduct", "ded"),
+    "coinsurance": ("coinsurance", "coins", "coin"),
+    "adjusted": ("adjustments", "adjustment", "adjusted", "adj", "grprcamt"),
+    "remarks": ("remarks", "remark", "remarkcodes", "rarc"),
+}
+AS_REASON = {"deductible": "deductible_shown", "coinsurance": "coinsurance_shown"}
+_AMOUNT = r"\$?-?[0-9][0-9,]*(?:\.[0-9]{1,2})?"
+_ADJUSTED = rf"(?:CO|PR|OA|PI|CR)[ -]?[0-9A-Z]{{1,4}}[ :=]+{_AMOUNT}"
+# A line as it is printed: code, modifiers, units, three amounts, then adjustments and remarks.
+_PRINTED = re.compile(
+    rf"(?P<code>[0-9A-Z][0-9]{{3}}[0-9A-Z](?:-[0-9A-Z]{{2}})*(?: [A-Z0-9]{{2}}(?= ))*?) (?:(?P<units>[0-9]{{1,3}}) )?"
+    rf"(?P<billed>{_AMOUNT}) (?P<allowed>{_AMOUNT}) (?P<paid>{_AMOUNT})(?P<more>(?: .*)?)"
+)
+
+
+def read_pasted(text: str) -> tuple[list[dict[str, str]], list[str]]:
+    """Lines of a notice pasted as text: each as the texts PASTED, and what could not be read, row by row.
+
+    Cells are parted by tabs or semicolons. With a heading they go by its names, without one in the order of PASTED. A row
+    without either is read as a printed line: code, modifiers, units, billed, allowed, paid, adjustments, remarks.
+    """
+    rows = [line.strip("\r\n") for line in text.splitlines() if line.strip()]
+    headed = _headings(rows[0]) if rows else {}
+    found, problems = [], []
+    for number, row in enumerate(rows[1:] if headed else rows, 2 if headed else 1):
+        cells = _cells(row)
+        if headed:
+            named = {name: cells[place] for name, place in headed.items() if place < len(cells) and cells[place]}
+        elif len(cells) > 1:
+            named = dict(zip(PASTED, cells, strict=False))
+        else:
+            named = _printed(row)
+        if named.get("code"):
+            found.append(_as_typed(named))
+        else:
+            problems.append(f"Row {number} was left out: it has no code with what was billed, allowed and paid.")
+    return found, problems
+
+
+def _cells(row: str) -> list[str]:
+    mark = "\t" if "\t" in row else ";"
+    return [cell.strip() for cell in row.split(mark)]
+
+
+def _headings(row: str) -> dict[str, int]:
+    """Where a heading has which column; nothing where the row is none."""
+    names = {re.sub(r"[^a-z]", "", cell.lower()): place for place, cell in enumerate(_cells(row))}
+    places = {name: names[one] for name, several in HEADINGS.items() for one in several if one in names}
+    return places if {"code", "paid"} <= set(places) else {}
+
+
+def _printed(row: str) -> dict[str, str]:
+    found = _PRINTED.fullmatch(" ".join(row.upper().split()))
+    if found is None:
+        return {}
+    more = found["more"]
+    return {
+        "code": found["code"].replace(" ", "-"),
+        "units": found["units"] or "",
+        **{name: found[name] for name in ("billed", "allowed", "paid")},
+        "adjusted": ", ".join(re.findall(_ADJUSTED, more)),
+        "remarks": " ".join(re.findall(r"\b(?:MA|M|N)[0-9]{1,3}\b", re.sub(_ADJUSTED, " ", more))),
+    }
+
+
+def _as_typed(named: dict[str, str]) -> dict[str, str]:
+    """The texts PASTED; modifiers go to the code, deductible and coinsurance to the adjustments."""
+    code = "-".join(re.findall(r"[0-9A-Za-z]+", f"{named['code']} {named.get('modifiers', '')}")).upper()
+    adjusted = [named["adjusted"]] if named.get("adjusted") else []
+    for name, shown in AS_REASON.items():
+        if named.get(name, "").strip("$0. "):
+            entry = codes.section(shown)
+            adjusted.append(f"PR-{entry.get('reason') or entry['reasons'][0]} {named[name]}")
+    return {name: named.get(name, "") for name in PASTED} | {"code": code, "adjusted": ", ".join(adjusted)}

@@ -1,9 +1,10 @@
-"""Which switches make the allowed amount that was paid on: single ones first, then pairs; ties are kept as alternatives.
+"""Which switches make the allowed amount that was paid on: single ones first, then pairs, then three; ties are alternatives.
 
 One amount can be made in several ways. Of those with the fewest switches the first is the one that the most lines of its claim
 agree with, then one whose adjustment code stands on the line, then the one that explains most lines of the same payer and
 practitioner, then policy's order. What only a coincidence may be - one of a hundred localities, one of a hundred pairs - counts
-only where several different lines agree.
+only where several different lines agree. Three at once are tried of those that hold for a whole claim: where, by whom, by which
+schedule.
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,10 @@ import polars as pl
 from feecalc.analysis.variance import codes
 from feecalc.analysis.variance.switches import Switch, Switchboard
 
-SAMPLE = 60  # claims of a payer and practitioner of which all localities are tried
+SAMPLE = 60  # claims of a payer and practitioner of which all localities are tried, and lines of which threes are
 GROUPS = 12  # payers and practitioners of which they are
 NEARBY_ONE_IN, ONE_IN = 5, 20  # how many lines without another explanation one locality, or one pair, has to explain
+THREE_LINES, THREE_ONE_IN = 3, 3  # the same of three switches at once: what is wrong in three ways is so for most lines
 NEAR = 3  # localities that are kept of one of them
 MOST_PAIRED = 20_000  # lines for which pairs are tried
 GROUP = ("payer_id", "npi")
@@ -54,30 +56,32 @@ def search(
     found = [_best(hits, switches, facts, hits)] if hits.height else []
     hints = pl.concat([hints, doubtful.join(hits, on="row", how="anti")])
     left = left.join(hits, on="row", how="anti")
-    if pairs and left.height:
-        both = [pair for one, other in combinations(switches, 2) if (pair := one.beside(other)) is not None]
-        first, more = left.head(MOST_PAIRED), left.slice(MOST_PAIRED)
-        firm, weak = _paired(board, both, first, lines, facts, evidence)
-        hints = pl.concat([hints, _as_hints(weak.join(firm, on="row", how="anti"), both)])
+    for size, lines_needed, one_in in ((2, evidence, ONE_IN), (3, max(evidence, THREE_LINES), THREE_ONE_IN)):
+        if not pairs or left.is_empty():
+            break
+        sets = _sets(switches, size)
+        tried = left if size == 2 else left.filter(pl.int_range(pl.len()).over(GROUP) < SAMPLE)  # what is so for most lines
+        first = tried.head(MOST_PAIRED)
+        more = left.join(first, on="row", how="anti", maintain_order="left")
+        firm, weak = _tried([both for both, _ in sets], board, first, lines, facts, lines_needed, one_in)
+        if size == 2:
+            hints = pl.concat([hints, _as_hints(weak.join(firm, on="row", how="anti"), [both for both, _ in sets])])
         if more.height and firm.height:  # what explains the first lines is tried on all the others
             known = firm["switch"].unique().sort().to_list()
-            rest, _ = _paired(board, [both[number] for number in known], more, lines, facts, evidence)
+            rest, _ = _tried([sets[number][0] for number in known], board, more, lines, facts, lines_needed, one_in)
             numbers = pl.col("switch").replace_strict(range(len(known)), known, return_dtype=pl.UInt32)
             firm = pl.concat([firm, rest.with_columns(numbers)])
-        if more.height:
+        if more.height and size == 2:
             notes.append(
                 f"All pairs of causes were tried on {first.height:,} lines, on the others only those that explained some."
             )
         if firm.height:
-            some = lines.join(
-                firm.join(lines.select("row", "claim_id"), on="row").select("claim_id").unique(), on="claim_id", how="semi"
-            )
-            firsts = {(both[number].causes[0], both[number].details[0]) for number in firm["switch"].unique()}
-            needed = [one for one in switches if (one.causes[0], one.details[0]) in firsts]
-            steps = _first_steps(both, needed, board.allowed(needed, some))
-            found.append(_best(firm, both, facts, firm, steps))
+            some = _whole_claims(lines, firm.join(lines.select("row", "claim_id"), on="row"))
+            found.append(_best(firm, [both for both, _ in sets], facts, firm, _steps(board, sets, firm, some)))
+            left = left.join(firm, on="row", how="anti")
     answer = pl.concat(found) if found else pl.DataFrame(schema={name: kind for name, kind in FOUND.items() if name != "hint"})
-    told = hints.group_by("row", maintain_order=True).agg(hint=pl.col("hint").first())
+    unexplained = hints.join(answer, on="row", how="anti", maintain_order="left")
+    told = unexplained.group_by("row", maintain_order=True).agg(hint=pl.col("hint").first())
     return answer.join(told, on="row", how="full", coalesce=True).select(list(FOUND)), notes
 
 
@@ -147,7 +151,7 @@ def _best(
         ranked = ranked.with_columns(steps=pl.concat_list("allowed"))
     else:
         ranked = ranked.join(first, on=["switch", "row"], how="left", maintain_order="left").with_columns(
-            steps=pl.concat_list(pl.coalesce("halfway", "allowed"), "allowed")
+            steps=pl.concat_list("before", "allowed").list.eval(pl.element().fill_null(strategy="backward"))
         )
     names = pl.col("name").filter("as_good").unique(maintain_order=True)
     return ranked.group_by("row", maintain_order=True).agg(
@@ -167,24 +171,62 @@ def _words(switch: Switch) -> str:
     )
 
 
-def _paired(
-    board: Switchboard, pairs: Sequence[Switch], left: pl.DataFrame, lines: pl.DataFrame, facts: pl.DataFrame, evidence: int
+def _sets(switches: Sequence[Switch], size: int) -> list[tuple[Switch, tuple[Switch, ...]]]:
+    """So many switches at once, each set as one switch and as its members; three only of those that hold for whole claims."""
+    among = switches if size == 2 else [one for one in switches if one.of_claim]
+    found = []
+    for members in combinations(among, size):
+        both: Switch | None = members[0]
+        for one in members[1:]:
+            both = both.beside(one) if both is not None else None
+        if both is not None:
+            found.append((both, members))
+    return found
+
+
+def _whole_claims(lines: pl.DataFrame, some: pl.DataFrame) -> pl.DataFrame:
+    """All lines of the claims of some."""
+    return lines.join(some.select("claim_id").unique(), on="claim_id", how="semi")
+
+
+def _tried(
+    switches: Sequence[Switch],
+    board: Switchboard,
+    left: pl.DataFrame,
+    lines: pl.DataFrame,
+    facts: pl.DataFrame,
+    evidence: int,
+    one_in: int,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The hits of pairs on some lines: those that enough lines agree on, and the others."""
-    some = lines.join(left.select("claim_id").unique(), on="claim_id", how="semi")
-    hits = _hits(board.allowed(pairs, some), facts).join(left.select("row"), on="row", how="semi")
-    return _backed(hits, facts, evidence, left, ONE_IN)
+    """The hits of switches on some lines: those that enough lines agree on, and the others."""
+    hits = _hits(board.allowed(switches, _whole_claims(lines, left)), facts).join(left.select("row"), on="row", how="semi")
+    return _backed(hits, facts, evidence, left, one_in)
 
 
-def _first_steps(pairs: Sequence[Switch], singles: Sequence[Switch], allowed: pl.DataFrame) -> pl.DataFrame:
-    """What the first switch of each pair allows by itself: `switch` (of the pair), `row`, `halfway`."""
-    numbers = {(one.causes, one.details): number for number, one in enumerate(singles)}
-    of_pair = pl.DataFrame(
-        [(pair, numbers[key]) for pair, one in enumerate(pairs) if (key := (one.causes[:1], one.details[:1])) in numbers],
-        schema={"pair": pl.UInt32, "switch": pl.UInt32},
-        orient="row",
-    )
-    return allowed.join(of_pair, on="switch").select(switch="pair", row="row", halfway="allowed")
+def _steps(
+    board: Switchboard, sets: Sequence[tuple[Switch, tuple[Switch, ...]]], firm: pl.DataFrame, lines: pl.DataFrame
+) -> pl.DataFrame:
+    """What is allowed after the first members of the sets that hit: `switch` (the set's number), `row`, `before` (a list)."""
+    numbers = firm["switch"].unique().sort().to_list()
+    found = firm.select("switch", "row")
+    size = len(sets[0][1])
+    for count in range(1, size):
+        part = {number: _joined(sets[number][1][:count]) for number in numbers}
+        allowed = board.allowed(list(part.values()), lines)
+        number = pl.col("switch").replace_strict(range(len(numbers)), numbers, return_dtype=pl.UInt32)
+        allowed = allowed.select(number.alias("switch"), "row", pl.col("allowed").alias(f"after_{count}"))
+        found = found.join(allowed, on=["switch", "row"], how="left", maintain_order="left")
+    return found.select("switch", "row", before=pl.concat_list(f"after_{count}" for count in range(1, size)))
+
+
+def _joined(members: Sequence[Switch]) -> Switch:
+    """Members of a set as one switch."""
+    both = members[0]
+    for one in members[1:]:
+        more = both.beside(one)
+        assert more is not None  # the set has them together
+        both = more
+    return both
 
 
 def _backed(

@@ -47,7 +47,7 @@ class Settings:
 
     Amounts are the same within `tolerance` cents a line and, of the allowed amount, `unit_tolerance` cents a unit.
     `evidence` is how many different lines of one payer and practitioner must agree before another locality, an unseen MIPS
-    percentage or a pair of causes counts as the explanation; below that it is told as a hint. `pairs` tries causes two by two.
+    percentage or a pair of causes counts as the explanation; below that it is told as a hint. `pairs` tries several at once.
     """
 
     qp: bool = False

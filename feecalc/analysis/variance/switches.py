@@ -31,7 +31,8 @@ class Switch:
 
     `same_day`: "" as in the claim; "first" as if the line were alone on its day; "later" as if another like it came before;
     "each" as if every unit were alone. `of_claim` says that it holds for all lines of a claim or for none. `touches` are the
-    columns that it changes. `only` names the lines that it can concern (an expression over the lines; None: all).
+    columns that it changes. `only` names the lines that it can concern (an expression over the lines; None: all). `charged`
+    allows the charge, whatever else holds.
     """
 
     causes: tuple[str, ...]
@@ -42,10 +43,11 @@ class Switch:
     same_day: SameDay = ""
     floored: bool = True
     only: pl.Expr | None = None
+    charged: bool = False
 
     def beside(self, other: "Switch") -> "Switch | None":
         """Both switches together; None where they change the same thing."""
-        if self.touches & other.touches:
+        if self.touches & other.touches or self.charged or other.charged:
             return None
         both = [one for one in (self.only, other.only) if one is not None]
         return Switch(
@@ -72,7 +74,7 @@ def _same(lines: pl.DataFrame) -> pl.DataFrame:
 class Switchboard:
     """The switches of one remittance: `lines` are those of `expected.claim_lines`, with what the payer decided beside them.
 
-    It has the columns `paid_hcpcs`, `paid_modifiers`, `paid_units` as well.
+    It has the columns `paid_hcpcs`, `paid_modifiers`, `paid_units` and `base` (what the rules allow, cents) as well.
     """
 
     def __init__(self, lines: pl.DataFrame, schedule: Schedule, settings: Settings) -> None:
@@ -108,6 +110,7 @@ class Switchboard:
             _set("modifier_ignored", "", False, stripped != pl.col("modifiers"), modifiers=stripped),
             _set("professional_part", "", False, whole, modifiers=with_part),
             _set("charge_ignored", "", False, charge=pl.lit(None, dtype=pl.Decimal(18, 2))),
+            Switch(("as_charged",), ("",), _same, frozenset(), of_claim=False, only=_charge() > pl.col("base"), charged=True),
         ]
 
     def _of_claim(self) -> list[Switch]:
@@ -205,6 +208,9 @@ class Switchboard:
         waiting = 0
         for number, switch in enumerate(switches):
             frame = lines
+            if switch.charged:
+                found.append(_as_charged(number, switch, lines))
+                continue
             if switch.only is not None:
                 concerned = lines.filter(switch.only)
                 frame = (
@@ -284,6 +290,17 @@ def _price(stacked: pl.DataFrame, rules: engine.Rules) -> pl.DataFrame:
             allowed=pl.when(pl.col("one").is_not_null()).then(pl.min_horizontal(pl.col("one") * pl.col("times"), cents)),
         )
     )
+
+
+def _charge() -> pl.Expr:
+    """The charge in cents."""
+    return pl.col("charge").to_physical().cast(pl.Int64)
+
+
+def _as_charged(number: int, switch: Switch, lines: pl.DataFrame) -> pl.DataFrame:
+    """The charges of the lines that a switch can concern, as what it allows."""
+    concerned = lines.filter(switch.only if switch.only is not None else pl.lit(value=True))
+    return concerned.select(pl.lit(number, dtype=pl.UInt32).alias("switch"), "row", allowed=_charge())
 
 
 def _facility_places() -> list[str]:
