@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import socket
 import statistics
 import subprocess
@@ -19,7 +20,9 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -345,6 +348,97 @@ def page(runs: int) -> list[Row]:
     ]
 
 
+MONTHS, PROVIDERS, PLANS = range(1, 13), range(20), ("Medicare", "Medicaid", "Blue Plan", "Other plan", "Own account")
+THERAPY = "97110 97112 97116 97140 97150 97530 97535 97161 97035 G0283"
+OFFICE = "99202 99203 99204 99212 99213 99214 99215 G2211 36415 20610"
+
+
+def practice_csv(opened: OpenSchedule) -> bytes:
+    """A practice's year as its system exports it: 20 providers, 12 months, 5 payers, 2 sites, 42 services: 100,800 rows."""
+    draw = random.Random(1)
+    payable = opened.schedule.table("2025D", "pprrvu").filter(pl.col("status") == "A", pl.col("modifier") == "")
+    others = [(code, "") for code in draw.sample(payable["hcpcs"].unique().sort().to_list(), 300)]
+    sold = {}
+    for provider in PROVIDERS:
+        own = [(c, m) for c in THERAPY.split() for m in ("GP", "GP CQ")] if provider % 2 else []
+        own += [] if provider % 2 else [(c, m) for c in OFFICE.split() for m in ("", "25")]
+        sold[provider] = own + draw.sample(others, 42 - len(own))
+    rows = ["CPT,Mod,Qty,Provider,Payer,Location,POS,Month,Charges"]
+    for provider in PROVIDERS:
+        for month in MONTHS:
+            for plan in PLANS:
+                for site, pos in (("Main", 11), ("West", 22)):
+                    for code, modifier in sold[provider]:
+                        units = 1 + int(draw.expovariate(1 / 25))
+                        who = f"Provider {provider},{plan},{site},{pos},2025-{month:02}"
+                        rows.append(f"{code},{modifier},{units},{who},{units * 120}.00")
+    return "\n".join(rows).encode()
+
+
+# Each lever of the page with the box that moves it, and what it is moved to, run by run; none: it is pulled and let go.
+MOVED: dict[str, tuple[str, str, list[Any]]] = {
+    "proposed:2027": ("", "", []),
+    "floor": ("", "", []),
+    "prices": ("selectbox", "what_if_release", ["2024C", "2023C", "2025B", "2022C", "2021C"]),
+    "factor": ("text_input", "what_if_factor", ["33.10", "33.20", "33.30", "33.40", "33.50"]),
+    "place": ("text_input", "what_if_zip", ["94105", "10001", "60601", "02118", "77002"]),
+    "setting": ("button_group", "what_if_setting", []),
+    "volume": ("number_input", "what_if_volume", [11.0, 12.0, 13.0, 14.0, 15.0]),
+    "assistants": ("number_input", "what_if_assistants", [11.0, 12.0, 13.0, 14.0, 15.0]),
+    "group": ("number_input", "what_if_group", [11.0, 12.0, 13.0, 14.0, 15.0]),
+}
+
+
+def practice(opened: OpenSchedule) -> list[Row]:
+    """The page *Revenue* on its server with a year of 100,800 rows: from the confirmed columns to the picture, and each lever.
+
+    A lever redraws its own part of the page; what is timed is that part.
+    """
+    from streamlit.testing.v1 import AppTest
+
+    from feecalc.ui import practice_what_if
+
+    content, redrawn = practice_csv(opened), []
+    section = practice_what_if.section
+
+    def clocked(*given: Any) -> None:
+        redrawn.append(timed(lambda: section(*given)))
+
+    def fresh() -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        app.switch_page(str(ROOT / "feecalc" / "ui" / "pages" / "revenue.py")).run()
+        app.file_uploader[0].set_value(("year.csv", content, "text/csv")).run()
+        return app
+
+    def confirm(app: AppTest) -> None:
+        next(button for button in app.button if button.label == "Price these volumes").click().run()
+        assert not app.exception, app.exception
+
+    drawn = []
+    for _ in range(4):
+        app = fresh()
+        drawn.append(timed(partial(confirm, app)))
+    rows = [_spread("page: 100,800 rows confirmed, priced and drawn", drawn[1:], "2,000 ms")]
+    practice_what_if.section = clocked
+    try:
+        for lever, (kind, key, values) in MOVED.items():
+            app.button_group(key="what_if").set_value([lever]).run()
+            pulled = redrawn[-1:]
+            redrawn.clear()
+            for value in values:
+                getattr(app, kind)(key=key).set_value(value).run()
+                assert not app.exception, app.exception
+            rows.append(_spread(f"page: 100,800 rows, lever {lever}", redrawn or pulled, "200 ms"))
+            redrawn.clear()
+    finally:
+        practice_what_if.section = section
+    return rows
+
+
+def _spread(case: str, times: list[float], limit: str) -> Row:
+    return Row(case, statistics.median(times), (min(times), max(times)), "", None, None, limit)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
@@ -358,6 +452,7 @@ def main() -> None:
         *imports(max(3, args.runs // 2)),
         *calls(opened, args.runs),
         *page(args.runs),
+        *practice(opened),
         *edits(args.runs),
         *remittances(opened, max(3, args.runs // 2)),
         *claims_files(max(3, args.runs // 2)),

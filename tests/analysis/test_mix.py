@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import random
 import tempfile
 from pathlib import Path
 
@@ -539,3 +540,28 @@ def test_what_a_page_was_given_is_never_written_to_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", refuse)
     for name, content in contents.items():
         assert read_mix(content, name).rows.equals(expected[name])
+
+
+def test_units_without_visits_are_counted_by_pool_and_kind_in_the_order_of_the_rows():
+    chance = random.Random(4)
+    lines = [
+        f"{chance.choice(('97110', '97140', '99213'))},{chance.randint(-2, 9) or 1},{chance.choice(('Lee', 'Kim', ''))},"
+        f"{chance.choice(('2025-01-05', '2025-02-03'))},{chance.choice(('', '', '', f'V{number}'))}"
+        for number in range(400)
+    ]
+    rows = read("CPT,Units,Provider,DOS,Visit", *lines).rows
+    alike = Mix(rows, {}).alike
+    seen: dict[tuple, int] = {}
+    sums: dict[tuple, int] = {}
+    for at, row in enumerate(rows.iter_rows(named=True)):
+        if row["visit"] is not None:
+            assert (alike.item[at], alike.before[at]) == (None, 0)
+            continue
+        key = (row["hcpcs"], row["provider"], row["service_date"])
+        assert alike.item[at] == seen.setdefault(key, len(seen))
+        assert alike.before[at] == sums.get(key, 0)
+        sums[key] = sums.get(key, 0) + row["units"]
+    assert alike.items["units"].to_list() == list(sums.values())
+    assert len(seen) == 18
+    one_each = Mix(rows.unique(["hcpcs", "provider", "service_date"], maintain_order=True), {}).alike
+    assert set(one_each.before) == {0}
