@@ -5,7 +5,7 @@ The volumes lie in the session's memory and go with it. The address bar holds th
 
 import datetime as dt
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ import streamlit as st
 
 import feecalc
 from feecalc import locality
-from feecalc.analysis import change, scenarios
+from feecalc.analysis import change, elsewhere, scenarios
 from feecalc.analysis.change import Change
 from feecalc.analysis.mix import Mix, read_mix
 from feecalc.analysis.packing import Packing
@@ -159,6 +159,16 @@ def answer(of: Loaded, basis: Basis, packing: Packing, scenario: Scenario | None
         return _kept(key, rows, make)
     with st.spinner(f"Pricing {rows:,} rows …", show_time=True):
         return _kept(key, rows, make)
+
+
+def everywhere(of: Loaded, here: Answer, tell: Callable[[int, int], None] | None) -> pl.DataFrame | None:
+    """An answer's volumes in every locality, kept whatever the place; None where that was not worked out and `tell` is None."""
+    priced = here.priced
+    nowhere = replace(priced.basis, zip=None, locality=None, state=None)
+    key = ("everywhere", of.number, asked.stamp(), nowhere, priced.packing)
+    if tell is None and key not in st.session_state.get("practice:answers", {}):
+        return None
+    return _kept(key, of.mix.rows.height, lambda: elsewhere.everywhere(priced, asked.schedule(), tell))
 
 
 # What it is priced at --------------------------------------------------------------------------------------------------------

@@ -378,6 +378,24 @@ def test_scenarios_survive_their_file():
         practice_what_if.of_bytes("mine.toml", b"feecalc_scenarios = 'x'")
 
 
+# Everywhere ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_year_is_priced_in_every_locality_when_it_is_asked_for():
+    page = sample(prices="2025D", zip="35203")
+    assert not any(b"Alaska" in data for _, data in pictures(page))
+    click(page, "Price them in every locality")
+    assert "109 payment localities; all services as if given there" in said(page)
+    assert "highest $" in said(page)
+    frame = next(f.value for f in page.dataframe if "state" in f.value.columns)
+    here = next(row for row in frame.to_dict("records") if (row["mac"], row["locality"]) == ("10112", "00"))
+    assert f"${here['allowed']:,}" in headlines(page)[0]
+    put(page, "text_input", "practice_zip", "94105")  # another place has the same country
+    assert "109 payment localities" in said(page)
+    put(page, "selectbox", "practice_prices", "2024C")
+    assert "payment localities;" not in said(page)
+
+
 # Files ----------------------------------------------------------------------------------------------------------------------
 
 
