@@ -375,7 +375,10 @@ def restore(page: str, of: Sequence[Field]) -> list[str]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the boxes ask for: the place for all rows and the basis; or why it cannot be priced, as a question or a mistake."""
+    """What the boxes ask for: the place for all rows and the basis; or why it cannot be priced, as a question or a mistake.
+
+    `at` is the place inside a sentence. Files are built when they are asked for, where the boxes can be read no longer.
+    """
 
     place: Place | None = None
     basis: Basis | None = None
@@ -383,6 +386,7 @@ class Asked:
     told: tuple[str, ...] = ()
     problem: str = ""
     candidates: tuple[Place, ...] = ()
+    at: str = ""
 
 
 def asked_for() -> Asked:
@@ -396,7 +400,7 @@ def asked_for() -> Asked:
         question = "ZIP {} lies in more than one payment area. Which one is it?".format(HERE.value("zip"))
         asks = question if found.reason == "ambiguous_zip" else found.detail
         return Asked(problem=asks, candidates=found.candidates)
-    return Asked(found.place, basis, packing, (told,) if told else ())
+    return Asked(found.place, basis, packing, (told,) if told else (), at=HERE.at(found.place, "nationally"))
 
 
 def mend(of: Asked) -> None:

@@ -75,7 +75,7 @@ def at(priced: Priced, asked_for: Asked) -> str:
     own = priced.mix.rows.select(pl.any_horizontal(pl.col("zip", "locality").is_not_null()).any()).item()
     if not priced.basis.placed and own:
         return "where each row says"
-    return practice.HERE.at(asked_for.place, "nationally")
+    return asked_for.at
 
 
 def beside(priced: Priced) -> str:

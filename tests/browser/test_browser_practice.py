@@ -59,7 +59,7 @@ def test_a_practices_file_is_confirmed_priced_and_moved_to_another_year(address,
 
 
 def test_a_contract_is_added_and_compared(address, page, size, screenshots):
-    load(page, address, "contracts?prices=2025D", "What do your payers pay")
+    load(page, address, "contracts?prices=2025D&zip=35203", "What do your payers pay")
     choose(page, "Add a payer", "Commercial", exact=True)
     said = headline(page, "Commercial pays").replace("\u00a0", " ")
     assert said == "Commercial pays 100.0 % of what Medicare allows."
@@ -78,7 +78,7 @@ def test_a_contract_is_added_and_compared(address, page, size, screenshots):
 
 
 def test_the_files_of_a_year(address, page, browser, tmp_path):
-    load(page, address)
+    load(page, address, "revenue?zip=35203")
     book = openpyxl.load_workbook(io.BytesIO(download(page, "All tables, Excel")))
     assert book.sheetnames[0] == "By code"
     by_code = book["By code"]

@@ -10,12 +10,13 @@ import pytest
 from driven import checked, click, headlines, plain, put, said, visit
 from streamlit.testing.v1 import AppTest
 
+from feecalc import locality
 from feecalc.analysis.levers import Volume
 from feecalc.analysis.mix import read_mix
 from feecalc.analysis.revenue import Basis, price
 from feecalc.analysis.scenarios import Scenario
 from feecalc.errors import InputError
-from feecalc.ui import practice, practice_sheet, practice_upload, practice_what_if, practice_workbook, words
+from feecalc.ui import practice, practice_answer, practice_sheet, practice_upload, practice_what_if, practice_workbook, words
 
 PAGE = "feecalc/ui/pages/revenue.py"
 # The therapy day whose amount is known to the cent: $98.97 allowed nationally on October 15, 2025.
@@ -397,6 +398,16 @@ def test_the_year_is_priced_in_every_locality_when_it_is_asked_for():
 
 
 # Files ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_built_where_the_boxes_can_be_read_no_longer(opened):
+    mix = read_mix(practice.SAMPLES_FOLDER / "family_practice.csv")
+    place = locality.Place("10112", "00", "Alabama", "AL")
+    asked_for = practice.Asked(place, at="at ZIP 35203 in Alabama")
+    of, answer = practice.Loaded("family", mix, 1), practice.Answer(price(mix, Basis(locality="10112-00"), opened))
+    book = openpyxl.load_workbook(io.BytesIO(practice_answer.book(of, answer, asked_for, {})))
+    assert "at ZIP 35203 in Alabama" in book["By code"]["A1"].value
+    assert b"at ZIP 35203 in Alabama" in practice_answer.printable(of, answer, asked_for, {})
 
 
 def test_the_workbook_that_calculates_holds_the_units_of_the_practice(opened):
