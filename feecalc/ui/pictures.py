@@ -222,6 +222,8 @@ def over_places(
         for mac, number, name, state, amount in across.drop_nulls("allowed").iter_rows()
     ]
     axis = {**DOLLARS, "tickCount": 4, "grid": False, "labelOverlap": "greedy", "orient": "bottom"}
+    if spread.lowest["allowed"] >= 1000:  # cents of a year would only be noise
+        axis["format"] = "$,.0f"
     scale = {"zero": False, "padding": 12}
     x = {"field": "dollars", "type": "quantitative", "title": title, "scale": scale, "axis": axis}
     tooltip = [{"field": "name", "title": "Locality"}, {"field": "text", "title": what}]

@@ -10,6 +10,13 @@ import feecalc
 
 SAMPLES = Path(feecalc.__file__).resolve().parent / "analysis" / "samples"
 
+# The tables of a printed page that reach beyond the column that they stand in.
+BEYOND = """
+() => [...document.querySelectorAll("section")]
+    .filter(part => part.querySelector("table").getBoundingClientRect().right > part.getBoundingClientRect().right + 1)
+    .map(part => part.innerText)
+"""
+
 
 def load(page, address: str, path: str = "revenue", then: str = "Medicare allows $") -> None:
     """Upload the sample as a person's own file, and confirm its columns."""
@@ -94,5 +101,7 @@ def test_the_files_of_a_year(address, page, browser, tmp_path):
     print_page.write_bytes(download(page, "Page to print"))
     paper = browser.new_page()
     paper.goto(print_page.as_uri())
+    assert paper.locator("section table").count() >= 3
+    assert paper.evaluate(BEYOND) == []
     assert paper.pdf(format="Letter").count(b"/Type /Page\n") == 1
     paper.close()
