@@ -378,7 +378,7 @@ def test_what_is_not_priced_is_counted_apart(opened):
 def test_charges_below_the_fee_are_told(opened):
     priced = price(mix("99213,2,100.00", "99214,1,500", header="CPT,Units,Charges"), Basis(date=ON), opened)
     less = priced.rows["allowed"][0] - 10000
-    assert any(f"In 1 rows the charge is below what Medicare allows, by ${less / 100:.2f} in all" in n for n in priced.notes)
+    assert any(f"In 1 row the charge is below what Medicare allows, by ${less / 100:.2f} in all" in n for n in priced.notes)
 
 
 def test_operations_without_visits_are_told(opened):
