@@ -10,7 +10,7 @@ Totals in the file are never counted. What cannot be read is listed by row, and 
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from feecalc.claims.values import RULES, Reading, is_day_first, read_code, read_
 from feecalc.errors import InputError
 from feecalc.pricing.lines import MOST_CENTS
 
+SHOWN = 3  # first values of a column, for a person to tell what it holds
 MOST_UNITS = 100_000_000  # of a row; keeps its money inside 64 bits
 
 SCHEMA = {
@@ -82,7 +83,9 @@ def propose(source: Source, name: str | None = None, chosen: Mapping[str, str] |
     Raises InputError where the file cannot be read at all; what a person has to choose stands in the proposal.
     """
     table = _opened(source, name)
-    return _match(table, whole(table), chosen or {})
+    frame = whole(table)
+    first = {column.name: tuple(column.filter(column != "").head(SHOWN)) for column in frame.iter_columns()}
+    return replace(_match(table, frame, chosen or {}), first=first)
 
 
 def read_mix(source: Source, name: str | None = None, chosen: Mapping[str, str] | None = None) -> Mix:

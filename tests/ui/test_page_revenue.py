@@ -118,6 +118,20 @@ def test_columns_are_confirmed_before_anything_is_priced():
     assert headlines(page)[0].startswith("At the prices of July 1, 2026 Medicare allows $")
 
 
+def test_columns_are_shown_with_their_first_values():
+    page = upload(visiting(), "CPT,Qty,Plan\n97110,40,\n97112,-3,\n97140,4,\nTotal,41,\n")
+    captions = [caption.value for caption in page.caption]
+    assert {"97110 · 97112 · 97140", "40 · -3 · 4", "no values"} <= set(captions)
+
+
+def test_a_code_without_an_amount_has_words_in_the_picture():
+    page = priced("CPT,Units\n97110,3\n97112,-2\nZZZZZ,4\n", prices="2025D")
+    _, data = pictures(page)[0]
+    texts = dict(pl.read_ipc_stream(data).select("label", "text").iter_rows())
+    assert texts["ZZZZZ"] == "no amount"
+    assert next(text for label, text in texts.items() if label.startswith("97112")).startswith("−$")
+
+
 def test_a_visit_is_priced_exactly():
     page = priced(prices="rows")
     assert headlines(page) == [
