@@ -70,5 +70,5 @@ def scaled(text: str, scale: int) -> int:
 
 
 def show(cents: int) -> str:
-    """Cents as people read them: 123456 -> '$1,234.56'."""
-    return f"${to_dollars(cents):,}"
+    """Cents as people read them: 123456 -> '$1,234.56', -123456 -> '-$1,234.56'."""
+    return f"{'-' if cents < 0 else ''}${to_dollars(abs(cents)):,}"

@@ -10,15 +10,11 @@ import argparse
 import json
 import os
 import platform
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -26,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from bench_claims import claims_files, open_schedule
+from bench_pages import VISIT, app_start, page, practice
 from measure import ROOT, Row, paired, process
 
 from feecalc.analysis.remittance import read
@@ -150,51 +147,6 @@ def processes(runs: int) -> list[Row]:
         ]
 
 
-@contextmanager
-def app() -> Iterator[str]:
-    """A server of the pages of its own, and its address, at which nothing may answer yet."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "feecalc", "app", "--port", str(port), "--headless"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def app_start(runs: int) -> list[Row]:
-    """From `feecalc app` until a browser, which runs already, shows the first page's answer."""
-    chromium = shutil.which("chromium")
-    if not chromium:
-        print("(no Chromium: the first page is not measured)", file=sys.stderr)
-        return []
-    from playwright.sync_api import Error, sync_playwright  # only here: nothing else needs a browser
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-
-        def start() -> None:
-            with app() as address, browser.new_context() as context:
-                page = context.new_page()
-                while True:
-                    try:
-                        page.goto(f"{address}/?code=97110&zip=35203&date=2025-10-15")
-                        break
-                    except Error:  # it does not listen yet
-                        time.sleep(0.02)
-                page.get_by_text("Medicare allows").first.wait_for()
-
-        measured = paired("the app from its start to the first page's answer", "3,000 ms", start, runs=runs)
-        browser.close()
-    return [measured]
-
-
 SAMPLE = ROOT / "feecalc" / "analysis" / "samples" / "remittance.835"
 
 
@@ -284,57 +236,6 @@ def edits(runs: int) -> list[Row]:
     ]
 
 
-# A visit of 25 lines: therapy, evaluations, manipulation, an office visit with an injection and an x-ray.
-VISIT = """
-97110 97112 97116 97140 97150 97530 97535 97537 98940 99213 20610 73562 97161
-97164 97035 97032 G0283 97113 97124 97542 97750 97760 97761 97763 92507
-"""
-
-
-def page(runs: int) -> list[Row]:
-    """The page's script on the server: first run, and a rerun after a widget changed."""
-    from streamlit.testing.v1 import AppTest  # only here: the other measurements need no server
-
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.query_params.update({"code": "97110", "zip": "35203", "date": "2025-10-15"})
-    app.run()
-    codes = iter(["97112", "97530", "97116", "97140", "99213", "99214", "97535", "97537", "97150", "G0283"] * 10)
-    units = iter(list(range(2, 9)) * 20)
-
-    def change_units() -> None:
-        app.number_input(key="units").set_value(next(units)).run()
-
-    def change_code() -> None:
-        app.text_input(key="code").set_value(next(codes)).run()
-
-    return [
-        paired("page: units changed", "100 ms", change_units, runs=runs),
-        paired("page: code changed", "100 ms", change_code, runs=runs),
-        *(_visit_page(n, runs) for n in (3, 20)),
-    ]
-
-
-def _visit_page(lines: int, runs: int) -> Row:
-    """The page of a visit after its first row's minutes were typed anew, as the grid reports it."""
-    from streamlit.testing.v1 import AppTest
-
-    from feecalc.ui import rows
-
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.switch_page("feecalc/ui/pages/price_a_visit.py")
-    asked = rows.to_address([rows.for_code(code) for code in VISIT.split()[:lines]])
-    app.query_params.update({"date": "2024-08-01", "visit": asked})
-    app.run()
-    minutes = iter(range(16, 1000))
-
-    def type_minutes() -> None:
-        edits = {"edited_rows": {0: {"minutes": str(next(minutes))}}, "added_rows": [], "deleted_rows": []}
-        app.session_state[app.data_editor[0].key] = edits
-        app.run()
-
-    return paired(f"page: minutes of a visit of {lines} lines typed", "150 ms", type_minutes, runs=runs)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
@@ -349,6 +250,7 @@ def main() -> None:
         *imports(max(3, args.runs // 2)),
         *calls(opened, args.runs),
         *page(args.runs),
+        *practice(opened),
         *edits(args.runs),
         *remittances(opened, max(3, args.runs // 2)),
         *streamed(max(3, args.runs // 2)),

@@ -120,8 +120,10 @@ class Change:
     def by(self, *columns: str) -> pl.DataFrame:
         """The totals by any of `code`, `provider`, `payer`, `site`, `month`: these columns, then those of `totals`."""
         keys = _grouped(columns)
-        summed = self.rows.group_by(keys).agg(pl.col(_summed()).sum())
-        return summed.sort(list(columns), nulls_last=True)
+        # By categories: a hundred thousand texts take far longer to group than to price.
+        shown = self.rows.lazy().with_columns(pl.col("hcpcs", *OF_ROW).cast(pl.Categorical))
+        summed = shown.group_by(keys).agg(pl.col(_summed()).sum()).with_columns(pl.col(pl.Categorical).cast(pl.String))
+        return summed.sort(list(columns), nulls_last=True).collect()
 
     def movers(self, by: str = "code", count: int = 10) -> pl.DataFrame:
         """The most that moved up, then the most that moved down, largest first.
@@ -234,14 +236,30 @@ def _side(rows: pl.DataFrame, side: str) -> pl.DataFrame:
     frame = rows.select(needed).with_columns(pl.col("outcome", "reason").cast(pl.String))
     stripped = pl.col("modifiers").replace_strict(texts, without, return_dtype=pl.String) if texts else pl.col("modifiers")
     frame = frame.with_columns(_modifiers=stripped, _piece=pl.lit(0, dtype=pl.Int64))
-    if frame["row"].n_unique() < frame.height and frame.select(pl.struct(KEY).is_duplicated().any()).item():
-        alike = [*KEY, "outcome", "reason", *FIGURES]
-        first = [pl.col(name).first() for name in ("modifiers", *OF_ROW)]
-        frame = frame.group_by(alike, maintain_order=True).agg(*first, pl.col(SUMS).sum())
-        # Rows of one number with figures of their own are no pieces of one: they stay apart, and are matched in their order.
-        frame = frame.with_columns(_piece=pl.int_range(pl.len(), dtype=pl.Int64).over(KEY))
+    if frame["row"].n_unique() < frame.height:
+        pieces = _pieces(frame)
+        if pieces.any():
+            frame = _put_together(frame, pieces)
     own = [name for name in frame.columns if name not in (*KEY, "_piece")]
     return frame.rename({name: f"{name}_{side}" for name in own})
+
+
+def _pieces(frame: pl.DataFrame) -> pl.Series:
+    """Which rows have the number, code and modifiers of another row."""
+    several = frame.select(pl.col("row").is_duplicated())["row"]
+    among = several.arg_true()  # only these can be: all rows are many, and their texts take long to compare
+    return several.scatter(among, frame.select(KEY)[among].is_duplicated())
+
+
+def _put_together(frame: pl.DataFrame, pieces: pl.Series) -> pl.DataFrame:
+    """The rows, in the order in which they begin, with those together that agree in all but units, money and CQ or CO."""
+    alike = [*KEY, "outcome", "reason", *FIGURES]
+    first = [pl.col(name).first() for name in ("_at", "modifiers", *OF_ROW)]
+    numbered = frame.with_row_index("_at")
+    whole = numbered.filter(pieces).group_by(alike, maintain_order=True).agg(*first, pl.col(SUMS).sum())
+    # Rows of one number with figures of their own are no pieces of one: they stay apart, and are matched in their order.
+    whole = whole.with_columns(_piece=pl.int_range(pl.len(), dtype=pl.Int64).over(KEY))
+    return pl.concat([numbered.filter(~pieces), whole.select(numbered.columns)]).sort("_at").drop("_at")
 
 
 def _in_step(before: pl.DataFrame, after: pl.DataFrame) -> bool:

@@ -10,7 +10,7 @@ Totals in the file are never counted. What cannot be read is listed by row, and 
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from feecalc.claims.values import RULES, Reading, is_day_first, read_code, read_
 from feecalc.errors import InputError
 from feecalc.pricing.lines import MOST_CENTS
 
+SHOWN = 3  # first values of a column, for a person to tell what it holds
 MOST_UNITS = 100_000_000  # of a row; keeps its money inside 64 bits
 
 SCHEMA = {
@@ -82,7 +83,9 @@ def propose(source: Source, name: str | None = None, chosen: Mapping[str, str] |
     Raises InputError where the file cannot be read at all; what a person has to choose stands in the proposal.
     """
     table = _opened(source, name)
-    return _match(table, whole(table), chosen or {})
+    frame = whole(table)
+    first = {column.name: tuple(column.filter(column != "").head(SHOWN)) for column in frame.iter_columns()}
+    return replace(_match(table, frame, chosen or {}), first=first)
 
 
 def read_mix(source: Source, name: str | None = None, chosen: Mapping[str, str] | None = None) -> Mix:
@@ -166,10 +169,19 @@ TOTAL = (
 )
 
 
+# What stands for all the others where a column says something else too: all providers, all, sum, year to date.
+ALL_OF_THEM = (
+    r"(?i)^(?:all|sum|ytd|year to date|all\s+(?:providers|clinicians|physicians|doctors|therapists|payers|payors|plans"
+    r"|insurances|insurers|sites|locations|clinics|offices|departments|months|codes|procedures|services|modifiers))$"
+)
+
+
 def _units(text: str) -> Reading:
-    """A whole volume; a minus or brackets take units back."""
+    """A whole volume; a minus, before or behind, or brackets take units back."""
     if not text:
         return Reading(None, problem="no volume")
+    text = text.replace("\u2212", "-")  # the minus of typography
+    text = f"-{text[:-1].rstrip()}" if re.fullmatch(r"[\d,]+(\.0*)?\s?-", text) else text
     bare = text.replace(",", "") if re.fullmatch(r"[-(]?\d{1,3}(,\d{3})+(\.0+)?\)?", text) else text
     found = re.fullmatch(r"(-?)\s?(\d+)(?:\.0*)?|\((\d+)(?:\.0*)?\)", bare)
     if found:
@@ -239,15 +251,15 @@ class _Reader:
         kept = read.filter(pl.col("hcpcs").is_not_null() & pl.col("units").is_not_null())
         nothing = int((kept["units"] == 0).sum())
         if nothing:
-            self.notes.append(f"{nothing:,} rows hold a volume of 0")
+            self.notes.append(f"A volume of 0 in {_counted(nothing)}")
         rows = kept.filter(pl.col("units") != 0).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         if rows.is_empty():
             raise InputError(self.why_nothing())
         back = rows.filter(pl.col("units") < 0)
         if back.height:
             self.notes.append(
-                f"{back.height:,} rows take units back ({-int(back['units'].sum()):,} in all): {_rows(back['row'])}; "
-                "they are counted against the others"
+                f"Units are taken back in {_counted(back.height)} ({-int(back['units'].sum()):,} in all): "
+                f"{_rows(back['row'])}; they are counted against the others"
             )
         return Mix(rows, dict(self.columns), tuple(self.notes), self.rejected())
 
@@ -303,13 +315,14 @@ class _Reader:
         frame, code = self.frame, self.columns["hcpcs"]
         names = [name for name in frame.columns if name != ROW]
         blank = frame.select(pl.all_horizontal(pl.col(names) == ""))[names[0]]
-        self.notes += [f"{int(blank.sum()):,} blank rows passed over"] if blank.any() else []
+        self.notes += [f"Blank: {_counted(int(blank.sum()))} passed over"] if blank.any() else []
         frame = frame.filter(~blank)
         labels = [name for name in names if name not in self.of_numbers()]
         total = pl.Series([False], dtype=pl.Boolean).new_from_index(0, frame.height)
         for name in labels:
             values = frame[name].unique()
-            said = values.filter(values.str.contains(TOTAL))
+            all_of_them = values.str.contains(ALL_OF_THEM)
+            said = values.filter(values.str.contains(TOTAL) | (all_of_them & bool((~all_of_them & (values != "")).any())))
             if said.len() and (
                 name in self.columns.values() or frame.filter(frame[name].is_in(said.implode()))[code].eq("").all()
             ):
@@ -493,6 +506,10 @@ class _Reader:
 
 
 NO_YEAR = "no year"
+
+
+def _counted(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows:,} rows"
 
 
 def _rows(rows: pl.Series, most: int = 12) -> str:

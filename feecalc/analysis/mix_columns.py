@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from feecalc.claims.columns import NUMBERED_MODIFIER, plain_name
@@ -256,6 +256,7 @@ class Proposal:
     unread    columns of the file that nothing reads
     problems  what keeps the file from being read until it is chosen, in sentences
     notes     what was found on the way
+    first     column of the file -> its first values, by which a person tells what it holds
     """
 
     columns: dict[str, str]
@@ -264,6 +265,7 @@ class Proposal:
     unread: tuple[str, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...]
+    first: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def match(names: Sequence[str], chosen: Mapping[str, str], code_like: Iterable[str]) -> Proposal:

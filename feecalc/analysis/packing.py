@@ -34,6 +34,7 @@ from feecalc.errors import InputError
 from feecalc.therapy_codes import units as unit_kinds
 
 MOST = 100  # units of a visit, far beyond any day
+ALIKE = ("pool", "key", "tie")  # items that agree in these lead by their line
 
 
 @dataclass(frozen=True)
@@ -140,25 +141,33 @@ class Pools:
     def least_and_most(self, saved: str) -> tuple[int, int]:
         """The least and the most that the reduction takes in all (cents); `saved` names what it takes of a unit."""
         full = int((self.items["units"] * self.items[saved]).sum())
-        return full - self._of_leaders(saved, most=True), full - self._of_leaders(saved, most=False)
+        most, least = (
+            found.item()
+            for found in pl.collect_all([self._of_leaders(saved, end) for end in (True, False)], engine="in-memory")
+        )
+        return full - int(most), full - int(least)
 
-    def _of_leaders(self, saved: str, most: bool) -> int:
-        """What the leaders of all visits save, at most or at least.
+    @cached_property
+    def _bounds(self) -> pl.DataFrame:
+        """What bounds the leaders among the items alike in practice expense and amount."""
+        return self.codes.group_by(ALIKE).agg(pl.col("in_all", "visits").first(), pl.col("fewest").max())
+
+    def _of_leaders(self, saved: str, most: bool) -> pl.LazyFrame:
+        """What the leaders of all visits save, at most or at least: one number.
 
         Each visit's leader saves its own amount, so all of them save the sum over the items of `T` times how much an item's
         amount is above the next one's. Where it is below the next one's, the other end of `T` bounds the sum. Items alike in
         practice expense and amount lead by their line: whichever order is the further out.
         """
-        alike = ["pool", "key", "tie"]
         ordered = (
-            self.items.select(*alike, "units", saved=pl.col(saved))
-            .sort(*alike, "saved", descending=[False, True, True, most])
+            self.items.lazy()
+            .select(*ALIKE, "units", saved=pl.col(saved))
+            .sort(*ALIKE, "saved", descending=[False, True, True, most])
             .with_columns(so_far=pl.col("units").cum_sum().over("pool"))
         )
-        bounds = self.codes.group_by(alike).agg(pl.col("in_all", "visits").first(), pl.col("fewest").max())
-        last = pl.struct(alike).is_last_distinct()
+        last = pl.struct(ALIKE).is_last_distinct()
         placed = (
-            ordered.join(bounds, on=alike, how="left", maintain_order="left")
+            ordered.join(self._bounds.lazy(), on=ALIKE, how="left", maintain_order="left")
             .with_columns(
                 most=pl.min_horizontal("visits", "so_far"),
                 fewest=pl.max_horizontal(_least_visits(self.packing), pl.when(last).then("fewest")),
@@ -168,7 +177,7 @@ class Pools:
         )
         end, other = ("most", "fewest") if most else ("fewest", "most")
         times = pl.when(pl.col("above") >= 0).then(end).otherwise(other)
-        return int(placed.select((pl.col("above") * times).sum()).item())
+        return placed.select((pl.col("above") * times).sum())
 
 
 def _least_visits(packing: Packing) -> pl.Expr:

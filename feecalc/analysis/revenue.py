@@ -355,6 +355,8 @@ def _rules(opened: OpenSchedule, schedule: Schedule, lines: pl.DataFrame) -> eng
     """The rules for the dates and ZIPs of the lines; the rows are those of the opened schedule, whatever is altered beside."""
     serving = schedule.serving_between(lines["service_date"].min(), lines["service_date"].max())
     known = opened.rules_over(serving)
+    if schedule is opened.schedule:  # as they are: what they know of kinds of lines serves the next what-if
+        return known
     zips = lines["zip"].drop_nulls().str.slice(0, 5).unique()
     around = schedule.tables(serving, codes=())
     asked = around.zips.filter(pl.col("zip").is_in(zips.implode()))
@@ -545,7 +547,7 @@ def _notes(mix: Mix, basis: Basis, rows: pl.DataFrame, worked: _Worked, therapy:
         notes.append("Place: each row's own, else the national amount." if has_place else "Place: national amount.")
     unset = int(rows.select((pl.col("setting").is_null() & pl.col("pos").is_null()).sum()).item())
     if unset:
-        notes.append(f"Setting: {basis.setting} in {unset:,} rows that name neither setting nor place of service.")
+        notes.append(f"Setting: {basis.setting} in {_counted(unset)} without a setting or a place of service.")
     notes.append(
         f"Practitioners: paid in full, as physicians or therapists{'' if basis.participating else ', who do not participate'}; "
         f"{'' if basis.qp else 'not '}Qualifying APM Participants. Patients: the deductible is met."
@@ -578,7 +580,11 @@ def _notes(mix: Mix, basis: Basis, rows: pl.DataFrame, worked: _Worked, therapy:
     if below.height:
         less = int((below["allowed"] - below["charge"]).sum())
         notes.append(
-            f"In {below.height:,} rows the charge is below what Medicare allows, by {show(less)} in all. Medicare pays the "
+            f"In {_counted(below.height)} the charge is below what Medicare allows, by {show(less)} in all. Medicare pays the "
             "lower of the two; the amounts here are before that."
         )
     return notes
+
+
+def _counted(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows:,} rows"

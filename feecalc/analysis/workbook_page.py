@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xlsxwriter.utility import xl_col_to_name, xl_range, xl_range_abs
+from xlsxwriter.worksheet import Worksheet
 
 from feecalc import export
 
@@ -51,6 +52,17 @@ class Column:
     rule: tuple[str, str] | None = None  # a condition on {cell} and {of[key]} of its row, and what it says
 
 
+class _Plain(Worksheet):  # type: ignore[misc]
+    """A worksheet that takes formulas as they are.
+
+    xlsxwriter looks through each for the names of thirty functions that newer programs know; ours hold none of them, and a
+    workbook has tens of thousands of formulas.
+    """
+
+    def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:
+        return formula.removeprefix("=")
+
+
 class Table:
     """A worksheet that holds one table, its header in the first row; columns that only serve formulas come last.
 
@@ -58,7 +70,7 @@ class Table:
     """
 
     def __init__(self, book: Any, looks: dict[str, Any], name: str, columns: Sequence[Column], rows: int, keys: int) -> None:
-        self.page = book.add_worksheet(name)
+        self.page = book.add_worksheet(name, _Plain)
         self._looks = looks
         self._columns = {column.key: (number, column) for number, column in enumerate(columns)}
         for number, column in self._columns.values():

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from feecalc.claims.files import File
+from feecalc.claims.files import CONTAINER, ZIPPED, File
 from feecalc.claims.headers import LOOKED_AT, Finder, find_header
 from feecalc.errors import InputError
 
@@ -22,6 +22,7 @@ class CsvTable:
 
     def __init__(self, file: File, find: Finder = find_header) -> None:
         self.file = file
+        _refuse_workbooks(file)
         self.encoding = _encoding(file)
         self.ends_in_cr = False
         start = self._start()
@@ -117,6 +118,14 @@ class CsvTable:
 
     def _unreadable(self, why: str) -> InputError:
         return InputError(f"{self.file.name} {why}. Nothing was written.")
+
+
+def _refuse_workbooks(file: File) -> None:
+    """Say what a file is that bears the name of a text and is a workbook."""
+    with file.open() as opened:
+        first = opened.read(len(CONTAINER))
+    if first.startswith((CONTAINER, ZIPPED)):
+        raise InputError(f"{file.name} is no text but a workbook or a zip file. If it is a workbook, name it .xlsx.")
 
 
 def _encoding(file: File) -> str:

@@ -11,6 +11,10 @@ import polars as pl
 
 from feecalc.errors import InputError
 
+# The first bytes of the container that Office wraps a protected workbook in, and that an .xls is; and those of an .xlsx.
+CONTAINER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+ZIPPED = b"PK\x03\x04"
+
 
 @dataclass(frozen=True)
 class File:

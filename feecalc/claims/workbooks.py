@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from feecalc.claims.files import File
+from feecalc.claims.files import CONTAINER, ZIPPED, File
 from feecalc.claims.headers import LOOKED_AT, Finder, find_header
 from feecalc.errors import InputError
 
@@ -68,15 +68,16 @@ def _sheet_of(file: File, find: Finder, what: str) -> tuple[pl.DataFrame, list[s
     return cells, [f"Read: {claims[0]}, the only one of {len(sheets)} sheets whose columns are those of {what}"]
 
 
-# The first bytes of the container that Office wraps a protected workbook in, and that an .xls is.
-CONTAINER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-
-
 def _refuse_other_kinds(file: File) -> None:
     """Say what a file is that bears the name of a workbook and is none that can be read."""
     with file.open() as opened:
         content = opened.read()
-    if not content.startswith(CONTAINER):
+    if not content.startswith((CONTAINER, ZIPPED)):
+        raise InputError(
+            f"{file.name} is no workbook, whatever its name. If it holds text, name it .csv; else open it in a spreadsheet "
+            "and save it as .xlsx."
+        )
+    if content.startswith(ZIPPED):
         return
     if "EncryptedPackage".encode("utf-16-le") in content:
         raise InputError(f"{file.name} is protected with a password. Save it without one, or as .csv.")
@@ -91,7 +92,10 @@ def _readable(file: File) -> Iterator[None]:
     try:
         yield
     except (fastexcel.FastExcelError, OSError, ValueError, TypeError) as error:
-        raise InputError(f"{file.name} cannot be read as a workbook.") from error
+        raise InputError(
+            f"{file.name} cannot be read as a workbook: it is damaged, or something else. Open it in a spreadsheet and save it "
+            "anew, as .xlsx or .csv."
+        ) from error
 
 
 def _sheet_names(file: File) -> list[str]:

@@ -10,8 +10,11 @@ from feecalc.cli.options import json_option, out_option, print_json, qp_option, 
 from feecalc.cli.practice import SHOWN, chosen_columns, fees_of, in_rows, unread
 
 if TYPE_CHECKING:  # what it needs is imported when the command runs
+    from collections.abc import Sequence
+
     from feecalc.analysis.revenue import Priced
     from feecalc.api import OpenSchedule
+    from feecalc.export import Sheet
 
 WORDS = {
     "units": "units",
@@ -36,6 +39,13 @@ WORDS = {
 @click.option("--setting", type=click.Choice(["nonfacility", "facility"], case_sensitive=False), default="nonfacility")
 @click.option("--nonpar", is_flag=True, help="The practitioners do not participate with Medicare.")
 @qp_option
+@click.option(
+    "--what-ifs",
+    "what_ifs_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Named what-ifs, as the page Revenue saves them (.toml, .json): side by side, cause by cause.",
+)
+@click.option("--against", help="Also at the prices of a release (2025D), a year or a date: what differs, cause by cause.")
 @click.option("--factor", help="What if: another conversion factor, such as 32.8409.")
 @click.option("--no-work-floor", is_flag=True, help="What if: the work GPCIs without their 1.0 floor.")
 @click.option("--units-per-visit", default="4", show_default=True, help="Therapy units of a visit, where rows name none.")
@@ -63,6 +73,8 @@ def revenue_command(
     setting: str,
     nonpar: bool,
     qp: bool,
+    what_ifs_file: Path | None,
+    against: str | None,
     factor: str | None,
     no_work_floor: bool,
     units_per_visit: str,
@@ -76,7 +88,7 @@ def revenue_command(
 
     Only a column of codes is needed. Which column was read as which is printed. Rows of a visit with a date are priced as
     claims; of others the therapy reduction is estimated, and its bounds are shown. --out writes the priced rows, or with --by
-    the totals.
+    the totals; with what-ifs, a workbook (.xlsx) with a sheet of each.
 
     Exit code: 0 with an answer, 1 where a row cannot be read or another answer would price it, 2 where the file or the
     question cannot be understood.
@@ -84,13 +96,18 @@ def revenue_command(
     from feecalc.analysis.mix import read_mix
     from feecalc.analysis.packing import Packing
     from feecalc.analysis.revenue import Basis, price
+    from feecalc.analysis.scenarios import side_by_side
     from feecalc.api import open_schedule
+    from feecalc.cli import what_ifs
     from feecalc.errors import InputError
 
     if national and (zip_code or locality or state):
         raise InputError("Give a place or --national, not both.")
     opened = open_schedule()
     read = read_mix(mix, chosen=chosen_columns(chosen, 'units="Qty"'))
+    scenarios = what_ifs.asked(what_ifs_file, against, opened, read)
+    if scenarios and out is not None and out.suffix.lower() != ".xlsx":
+        raise InputError(f"{out.name}: what-ifs are written to a workbook, .xlsx.")
     date, fees_are = fees_of(opened, read, year, on)
     dated = f"Fees {fees_are}." if date else ""  # what each row's own means is told with the answer
     basis = Basis(
@@ -105,12 +122,14 @@ def revenue_command(
         work_floor=not no_work_floor,
     )
     priced = price(read, basis, opened, Packing(units_per_visit, codes_per_visit))
+    beside = side_by_side(scenarios, read, basis, opened, priced.packing, priced) if scenarios else None
     if out is not None:
-        _write(priced, out, by, dated)
+        _write(priced, out, by, dated, what_ifs.sheets(beside) if beside else ())
     elif as_json:
-        print_json(_as_dict(priced, by or ("code",), dated))
+        found = _as_dict(priced, by or ("code",), dated)
+        print_json(found | {"what_ifs": what_ifs.as_list(beside)} if beside else found)
     else:
-        click.echo("\n".join(_card(priced, by or ("code",), dated)))
+        click.echo("\n".join([*_card(priced, by or ("code",), dated), *(what_ifs.card(beside) if beside else [])]))
     for line in _left_out(priced, opened):
         click.echo(f"feecalc: {line}", err=True)
     if priced.asks:
@@ -198,13 +217,17 @@ def _as_dict(priced: "Priced", by: tuple[str, ...], dated: str) -> dict[str, Any
     }
 
 
-def _write(priced: "Priced", out: Path, by: tuple[str, ...], dated: str) -> None:
-    """The rows or the totals to a file; what cannot be read beside it."""
+def _write(priced: "Priced", out: Path, by: tuple[str, ...], dated: str, what_ifs: "Sequence[Sheet]" = ()) -> None:
+    """The rows or the totals to a file, what-ifs as sheets of their own; what cannot be read beside it."""
     from feecalc import export, paths
 
     notes = [*filter(None, [dated]), priced.headline, *priced.notes, *priced.mix.notes]
     frame = priced.table(by)
-    export.write(frame, out, [(str(number), note) for number, note in enumerate(notes, 1)])
+    said = [(str(number), note) for number, note in enumerate(notes, 1)]
+    if what_ifs:
+        export.write_book([export.Sheet("Table", frame), *what_ifs], out, said)
+    else:
+        export.write(frame, out, said)
     click.echo(f"{priced.headline}\n{frame.height:,} rows written to {out}", err=True)
     rejects = out.with_name(f"{out.stem}.rejects.csv")
     if priced.mix.rejects.height:

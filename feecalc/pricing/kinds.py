@@ -12,7 +12,8 @@ from typing import Any
 import polars as pl
 
 ROOM = 2**62  # how far a number that packs several columns may reach
-DIRECT = 2**24  # up to where it is looked up in a table
+DIRECT = 2**24  # up to where it is looked up in a table,
+SPARE = 8  # and no table has more than so many places a line: an emptier one takes longer than a join
 FEW = 2_000  # lines: so many are priced one by one, as telling their kinds apart would take longer
 
 
@@ -141,9 +142,12 @@ def tell_apart(alike: pl.DataFrame) -> Kinds:
     """The kinds of lines that differ in any of these columns of `as_categories`. A null is a value like any other."""
     key = _packed(alike.select(pl.col(name).to_physical() for name in alike.columns))
     first = key.arg_unique()
+    if first.len() == key.len():  # none is like another
+        return Kinds()
     kinds = pl.int_range(first.len(), dtype=pl.UInt32, eager=True)
     most = key.max()
-    if isinstance(most, int) and most < DIRECT:  # a table with a place for every number takes a third of the time of a join
+    # A table with a place for every number takes a third of the time of a join.
+    if isinstance(most, int) and most < min(DIRECT, SPARE * key.len()):
         return Kinds(pl.zeros(most + 1, pl.UInt32, eager=True).scatter(key.gather(first), kinds).gather(key), first)
     known = pl.LazyFrame({"key": key.gather(first), "kind": kinds})
     of_line = pl.LazyFrame({"key": key}).join(known, on="key", how="left", maintain_order="left").select("kind")
@@ -153,8 +157,8 @@ def tell_apart(alike: pl.DataFrame) -> Kinds:
 def as_categories(frame: pl.DataFrame) -> pl.DataFrame:
     """Every column as small numbers or categories, equal where its values are."""
 
-    def kept(kind: pl.DataType) -> bool:
-        return kind.is_integer() or isinstance(kind, (pl.Boolean, pl.Categorical, pl.Enum))
+    def kept(kind: pl.DataType) -> bool:  # a date is a number of days
+        return kind.is_integer() or isinstance(kind, (pl.Boolean, pl.Categorical, pl.Date, pl.Enum))
 
     return frame.with_columns(
         pl.col(name).cast(pl.String).cast(pl.Categorical) for name, kind in frame.schema.items() if not kept(kind)

@@ -208,7 +208,9 @@ def over_time(history: pl.DataFrame, breaks: Sequence[dt.date], release: str | N
     draw(spec, alt, "picture-history")
 
 
-def over_places(across: pl.DataFrame, spread: Spread, here: Place | None, alt: str) -> None:
+def over_places(
+    across: pl.DataFrame, spread: Spread, here: Place | None, alt: str, title: str = "dollars a unit", what: str = "One unit"
+) -> None:
     """A tick for every locality along the dollars, the one asked for named."""
     values: list[dict[str, Any]] = [
         {
@@ -220,9 +222,11 @@ def over_places(across: pl.DataFrame, spread: Spread, here: Place | None, alt: s
         for mac, number, name, state, amount in across.drop_nulls("allowed").iter_rows()
     ]
     axis = {**DOLLARS, "tickCount": 4, "grid": False, "labelOverlap": "greedy", "orient": "bottom"}
+    if spread.lowest["allowed"] >= 1000:  # cents of a year would only be noise
+        axis["format"] = "$,.0f"
     scale = {"zero": False, "padding": 12}
-    x = {"field": "dollars", "type": "quantitative", "title": "dollars a unit", "scale": scale, "axis": axis}
-    tooltip = [{"field": "name", "title": "Locality"}, {"field": "text", "title": "One unit"}]
+    x = {"field": "dollars", "type": "quantitative", "title": title, "scale": scale, "axis": axis}
+    tooltip = [{"field": "name", "title": "Locality"}, {"field": "text", "title": what}]
     here_only = [{"filter": "datum.here"}]
     named_right = any(value["here"] and value["dollars"] > float(spread.median) for value in values)
     name = {

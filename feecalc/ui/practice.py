@@ -5,7 +5,7 @@ The volumes lie in the session's memory and go with it. The address bar holds th
 
 import datetime as dt
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ import streamlit as st
 
 import feecalc
 from feecalc import locality
-from feecalc.analysis import change, scenarios
+from feecalc.analysis import change, elsewhere, scenarios
 from feecalc.analysis.change import Change
 from feecalc.analysis.mix import Mix, read_mix
 from feecalc.analysis.packing import Packing
@@ -159,6 +159,16 @@ def answer(of: Loaded, basis: Basis, packing: Packing, scenario: Scenario | None
         return _kept(key, rows, make)
     with st.spinner(f"Pricing {rows:,} rows …", show_time=True):
         return _kept(key, rows, make)
+
+
+def everywhere(of: Loaded, here: Answer, tell: Callable[[int, int], None] | None) -> pl.DataFrame | None:
+    """An answer's volumes in every locality, kept whatever the place; None where that was not worked out and `tell` is None."""
+    priced = here.priced
+    nowhere = replace(priced.basis, zip=None, locality=None, state=None)
+    key = ("everywhere", of.number, asked.stamp(), nowhere, priced.packing)
+    if tell is None and key not in st.session_state.get("practice:answers", {}):
+        return None
+    return _kept(key, of.mix.rows.height, lambda: elsewhere.everywhere(priced, asked.schedule(), tell))
 
 
 # What it is priced at --------------------------------------------------------------------------------------------------------
@@ -365,7 +375,10 @@ def restore(page: str, of: Sequence[Field]) -> list[str]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the boxes ask for: the place for all rows and the basis; or why it cannot be priced, as a question or a mistake."""
+    """What the boxes ask for: the place for all rows and the basis; or why it cannot be priced, as a question or a mistake.
+
+    `at` is the place inside a sentence. Files are built when they are asked for, where the boxes can be read no longer.
+    """
 
     place: Place | None = None
     basis: Basis | None = None
@@ -373,6 +386,7 @@ class Asked:
     told: tuple[str, ...] = ()
     problem: str = ""
     candidates: tuple[Place, ...] = ()
+    at: str = ""
 
 
 def asked_for() -> Asked:
@@ -386,7 +400,7 @@ def asked_for() -> Asked:
         question = "ZIP {} lies in more than one payment area. Which one is it?".format(HERE.value("zip"))
         asks = question if found.reason == "ambiguous_zip" else found.detail
         return Asked(problem=asks, candidates=found.candidates)
-    return Asked(found.place, basis, packing, (told,) if told else ())
+    return Asked(found.place, basis, packing, (told,) if told else (), at=HERE.at(found.place, "nationally"))
 
 
 def mend(of: Asked) -> None:

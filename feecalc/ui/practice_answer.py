@@ -75,7 +75,7 @@ def at(priced: Priced, asked_for: Asked) -> str:
     own = priced.mix.rows.select(pl.any_horizontal(pl.col("zip", "locality").is_not_null()).any()).item()
     if not priced.basis.placed and own:
         return "where each row says"
-    return practice.HERE.at(asked_for.place, "nationally")
+    return asked_for.at
 
 
 def beside(priced: Priced) -> str:
@@ -116,7 +116,8 @@ def _beware(priced: Priced) -> list[str]:
         count = "1 code" if codes == 1 else f"{codes:,} codes"
         found.append(f"{count} without an amount ({words.units(int(missing['units'].sum()))})")
     if priced.mix.rejects.height:
-        found.append(f"{priced.mix.rejects.height:,} values that could not be read")
+        values = priced.mix.rejects.height
+        found.append("1 value that could not be read" if values == 1 else f"{values:,} values that could not be read")
     return found
 
 
@@ -135,6 +136,7 @@ def picture(of: Loaded, answer: Answer, by: str, codes: dict[str, str]) -> None:
             row["allowed"],
             row["reduction"],
             f"{100 * row['allowed'] / whole:.0f} %" if whole else "",
+            instead="" if row["rows"] else "no amount",
         )
         for row in few.iter_rows(named=True)
     ]
@@ -143,7 +145,9 @@ def picture(of: Loaded, answer: Answer, by: str, codes: dict[str, str]) -> None:
         allowed, reduced = int(rest["allowed"].sum()), int(rest["reduction"].sum())
         share = f"{100 * allowed / whole:.0f} %" if whole else ""
         given.append(Bar(f"{rest.height:,} others together", allowed, reduced, share, muted=True))
-    alt = f"Allowed by {GROUPS[by].lower()}: " + "; ".join(f"{b.label} {practice_pictures.amount(b.cents)}" for b in given)
+    alt = f"Allowed by {GROUPS[by].lower()}: " + "; ".join(
+        f"{b.label} {b.instead or practice_pictures.amount(b.cents)}" for b in given
+    )
     practice_pictures.bars(given, alt, f"practice-bars-{by}", "dollars allowed")
     if any(bar.reduced for bar in given):
         st.caption("The pale ends are what same-day reductions take off.", help=words.term("therapy"))
@@ -363,8 +367,8 @@ def printable(of: Loaded, answer: Answer, asked_for: Asked, codes: dict[str, str
                         (
                             named(row[by], by, codes),
                             f"{row['units']:,}",
-                            words.money(to_dollars(row["allowed"])),
-                            words.money(to_dollars(row["received"])),
+                            words.money(to_dollars(row["allowed"])) if row["rows"] else "no amount",
+                            words.money(to_dollars(row["received"])) if row["rows"] else "",
                         )
                         for row in totals.head(most).iter_rows(named=True)
                     ],

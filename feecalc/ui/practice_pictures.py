@@ -17,18 +17,23 @@ WHOLE = {"format": "$,.0f", "tickCount": 4, "labelOverlap": "greedy"}
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: its words, its amount, and what a reduction took off it (drawn muted behind it); cents."""
+    """One bar: its words, its amount, and what a reduction took off it (drawn muted behind it); cents.
+
+    `instead` is said where there is no amount.
+    """
 
     label: str
     cents: int
     reduced: int = 0
     note: str = ""
     muted: bool = False
+    instead: str = ""
 
 
 def amount(cents: int) -> str:
     """An amount above a bar: whole dollars from a thousand on, where cents would only be noise."""
-    return words.money(to_dollars(cents)) if abs(cents) < 100_000 else f"${round(cents / 100):,}"
+    sign = "−" if cents < 0 else ""
+    return words.money(to_dollars(cents)) if abs(cents) < 100_000 else f"{sign}${round(abs(cents) / 100):,}"
 
 
 def change(cents: int) -> str:
@@ -45,7 +50,7 @@ def bars(given: Sequence[Bar], alt: str, key: str, title: str = "dollars") -> No
         {
             "order": order,
             "label": bar.label,
-            "text": f"{amount(bar.cents)}{f' · {bar.note}' if bar.note else ''}",
+            "text": bar.instead or f"{amount(bar.cents)}{f' · {bar.note}' if bar.note else ''}",
             "dollars": bar.cents / 100,
             "end": (bar.cents - bar.reduced) / 100,
             "less": amount(bar.reduced) if bar.reduced else "none",

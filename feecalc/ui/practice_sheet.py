@@ -6,10 +6,11 @@ from html import escape
 
 from feecalc.ui.sheet import STYLE
 
-# Two tables beside each other, so that a year fits a page.
+# Two tables beside each other, so that a year fits a page. The words of a row take what its figures leave, and no more.
 BESIDE = (
-    " .p { columns: 2; column-gap: 6mm } section { break-inside: avoid }"
-    " td:first-child { max-width: 52mm; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }"
+    " .p { columns: 2; column-gap: 6mm } .p table { font-size: 8pt } .p th, .p td { padding: 0.6mm 1mm }"
+    " section { break-inside: avoid }"
+    " .p td:first-child { width: 100%; max-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }"
 )
 
 

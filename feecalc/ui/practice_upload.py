@@ -87,10 +87,14 @@ def _uploaded() -> None:
             practice.read_file(file.name, content, {})
         found = propose(content, file.name)
     except FeecalcError as error:
-        state["practice:refused"] = f"{file.name}: {error}"
+        said = str(error)
+        state["practice:refused"] = said if said.startswith(file.name) else f"{file.name}: {said}"
         return
     practice.forget()
     state["practice:file"] = (file.name, content, found)
+
+
+MOST_SHOWN = 16  # letters of a value below its column's box
 
 
 # Which column is what -------------------------------------------------------------------------------------------------------
@@ -130,7 +134,7 @@ def _boxes(found: Proposal) -> tuple[dict[str, str], list[str]]:
     answers: dict[str, str | None] = {}
     with st.container(horizontal=True):
         for column, wanted in [*recognised, *((c, w) for c, w in open_ones if c != MONTHS)]:
-            answers[column] = _box(column, wanted)
+            answers[column] = _box(column, wanted, found)
     by_month = _months_box(months) if months else ""
     if any(month.month.year is None for month in found.months) or "which year" in st.session_state.get("practice:refused", ""):
         st.text_input("Year of the months", key="practice_year", max_chars=4, placeholder="2025", width=150)
@@ -140,7 +144,7 @@ def _boxes(found: Proposal) -> tuple[dict[str, str], list[str]]:
             st.container(horizontal=True),
         ):
             for column in found.unread:
-                answers[column] = _box(column, NOTHING)
+                answers[column] = _box(column, NOTHING, found)
     chosen, problems = settled(answers)
     if by_month:
         if chosen["units"]:
@@ -165,18 +169,25 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
-def _box(column: str, wanted: str | None) -> str | None:
+def _box(column: str, wanted: str | None, found: Proposal) -> str | None:
+    """The box of a column, with its first values below, by which a person tells what it holds."""
     options = list(READ_AS)
-    answer: str | None = st.selectbox(
-        f"**{words.md(column)}** →",
-        options,
-        index=None if wanted is None else options.index(wanted),
-        format_func=READ_AS.__getitem__,
-        key=f"practice_column_{column}",
-        placeholder="choose",
-        width=225,
-    )
+    with st.container(width=225, gap="xxsmall"):
+        answer: str | None = st.selectbox(
+            f"**{words.md(column)}** →",
+            options,
+            index=None if wanted is None else options.index(wanted),
+            format_func=READ_AS.__getitem__,
+            key=f"practice_column_{column}",
+            placeholder="choose",
+        )
+        values = " · ".join(_short(value) for value in found.first.get(column, ()))
+        st.caption(words.md(values) if values else "no values")
     return answer
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= MOST_SHOWN else f"{value[: MOST_SHOWN - 1]}…"
 
 
 def _months_box(months: Sequence[str]) -> str:

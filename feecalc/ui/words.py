@@ -34,13 +34,13 @@ def term(*names: str) -> str:
 
 
 def money(amount: Decimal) -> str:
-    """$1,234.56, for widgets that show text as it stands."""
-    return f"${amount:,.2f}"
+    """$1,234.56, or −$1,234.56, for widgets that show text as it stands."""
+    return f"{'−' if amount < 0 else ''}${abs(amount):,.2f}"
 
 
 def money_md(amount: Decimal) -> str:
     """The same for markdown, where a bare dollar sign would begin a formula."""
-    return f"\\{money(amount)}"
+    return money(amount).replace("$", "\\$")
 
 
 def change(fall: Fall) -> str:

@@ -76,6 +76,52 @@ def test_the_parts_in_all():
     assert list(found.parts()) == list(LABELS)
 
 
+def test_one_code_for_every_cause():
+    """By hand: ten units of 1.00 work and 1.00 practice expense at $30, national prices: $60.00 a unit, and one thing moves."""
+
+    def of(number: int, fee: int, **figures) -> dict:
+        return line(number, f"9900{number:X}", alone=10 * fee) | {"fee": fee, **figures}
+
+    before, after = zip(
+        (of(1, 6000), of(1, 5800, factor=NEW)),  # 2.00 x -$1.00
+        (of(2, 6000), of(2, 5700, work=90)),  # -0.10 x $30
+        (of(3, 6000), of(3, 6600, pe=120)),  # +0.20 x $30
+        (of(4, 6000), of(4, 6300, mp=10)),  # +0.10 x $30
+        (of(5, 6000), of(5, 6030, g_work=1010)),  # 1.00 x +0.010 x $30
+        (of(6, 6000), of(6, 5940, g_pe=980)),  # 1.00 x -0.020 x $30
+        (of(7, 6300, mp=10), of(7, 6330, mp=10, g_mp=1100)),  # 0.10 x +0.100 x $30
+        (of(8, 6000), of(8, 6000, alone=50_000, allowed=50_000)),  # a cap of $50 a unit
+        (of(9, 6000), of(9, 6000, allowed=55_000)),  # the day takes $50
+        (of(10, 6000), unpriced(10, "not_covered", "zero", hcpcs="9900A")),
+        (unpriced(11, "unknown_code", hcpcs="9900B"), of(11, 6000)),
+        (of(12, 6000), unpriced(12, "unknown_code", hcpcs="9900C")),
+        (of(13, 6000), line(13, "9900D", units=12)),  # two units more
+        # A factor of $30.0001: 2.00 x $0.0001 x 1,000 units is 20 cents, and the fee stays $60.00.
+        (line(14, "9900E", units=1000), line(14, "9900E", units=1000, factor=300_001)),
+        strict=True,
+    )
+    found = change_of(list(before), list(after))
+    by_code = [some({cause: row[cause] for cause in LABELS}) for row in found.by("code").iter_rows(named=True)]
+    assert by_code == [
+        {"conversion_factor": -2_000},
+        {"work_rvu": -3_000},
+        {"pe_rvu": 6_000},
+        {"mp_rvu": 3_000},
+        {"gpci_work": 300},
+        {"gpci_pe": -600},
+        {"gpci_mp": 300},
+        {"modifiers_and_caps": -10_000},
+        {"same_day": -5_000},
+        {"status": -60_000},
+        {"new_code": 60_000},
+        {"deleted_code": -60_000},
+        {"volume": 12_000},
+        {"conversion_factor": 20, "rounding": -20},
+    ]
+    assert set(LABELS) == {cause for parts in by_code for cause in parts}
+    assert found.difference() == sum(found.parts().values()) == -59_000
+
+
 def test_what_is_received_has_one_part_more():
     before, after = [line(1, received=59_040)], [line(1, factor=NEW, received=57_072)]
     found = change_of(before, after)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import random
 import tempfile
 from pathlib import Path
 
@@ -206,8 +207,12 @@ def test_what_is_no_code_is_listed_by_row():
 
 
 @pytest.mark.parametrize(
-    ("cell", "units"), [("5", 5), ("5.0", 5), ('"1,234"', 1234), ("-5", -5), ("(5)", -5), ('"-1,200"', -1200), (" 7 ", 7)]
-)
+    ("cell", "units"),
+    [
+        ("5", 5), ("5.0", 5), ('"1,234"', 1234), ("-5", -5), ("(5)", -5), ('"-1,200"', -1200), (" 7 ", 7),
+        ("5-", -5), ("5.0 -", -5), ('"1,200-"', -1200), ("\u22125", -5),
+    ],
+)  # fmt: skip
 def test_volumes(cell, units):
     assert volumes(read("CPT,Units", f"97110,{cell}", "97140,1")) == [("97110", units), ("97140", 1)]
 
@@ -226,13 +231,13 @@ def test_volumes_that_are_none(cell, why):
 def test_reversals_are_kept_and_told():
     found = read("CPT,Units", "97110,10", "97110,-3")
     assert volumes(found) == [("97110", 10), ("97110", -3)]
-    assert told(found, "1 rows take units back (3 in all): row 3")
+    assert told(found, "Units are taken back in 1 row (3 in all): row 3")
 
 
 def test_a_volume_of_nothing():
     found = read("CPT,Units", "97110,0", "97140,1")
     assert volumes(found) == [("97140", 1)]
-    assert told(found, "1 rows hold a volume of 0")
+    assert told(found, "A volume of 0 in 1 row")
 
 
 # Totals, titles, headers -------------------------------------------------------------------------------------------------
@@ -263,6 +268,19 @@ def test_a_total_over_the_months_of_a_code():
     assert volumes(found) == [("97110", 3), ("97110", 4)]
 
 
+def test_what_stands_for_all_the_others_is_a_total():
+    found = read(
+        "CPT,Units,Provider,Site",
+        "97110,3,Lee,All",
+        "97110,4,Kim,All",
+        "97110,7,All Providers,All",
+        "97110,7,YTD,All",
+        "97140,1,,All",
+    )
+    assert volumes(found) == [("97110", 3), ("97110", 4), ("97140", 1)]  # a site called All has no other beside it
+    assert told(found, "Totals not counted: rows 4 and 5")
+
+
 def test_a_name_that_begins_like_a_total_is_none():
     found = read("CPT,Units,Site,Payer", "97110,3,Total Rehab,Total Care Plan", "97140,2,North,Subtotal Health")
     assert volumes(found) == [("97110", 3), ("97140", 2)]
@@ -290,7 +308,7 @@ def test_titles_blank_rows_and_a_header_that_comes_again():
     assert found.rows.select("row", "hcpcs", "units").rows() == [(5, "97110", 3), (8, "97140", 2)]
     assert told(found, "Header found in row 4; rows 1-3 above it were passed over")
     assert told(found, "The header comes again: row 7")
-    assert told(found, "1 blank rows")
+    assert told(found, "Blank: 1 row passed over")
 
 
 def test_a_header_of_two_rows_whose_groups_are_merged():
@@ -460,6 +478,9 @@ def test_typed_columns_of_parquet(tmp_path):
         ("a.xlsx", OLE + bytes(512) + "EncryptedPackage".encode("utf-16-le"), "protected with a password"),
         ("a.xlsx", OLE + bytes(512), "old kind, .xls"),
         ("a.xls", OLE + bytes(512), "old kind, .xls"),
+        ("a.csv", OLE + bytes(512), "a workbook or a zip file"),
+        ("a.csv", b"PK\x03\x04 a workbook under another name", "name it .xlsx"),
+        ("a.xlsx", b"CPT,Units\n97110,3\n", "is no workbook, whatever its name. If it holds text, name it .csv"),
         ("a.xlsx", b"PK\x03\x04 no workbook", "cannot be read as a workbook"),
         ("a.parquet", b"PAR1", "cannot be read as parquet"),
         ("a.pdf", b"%PDF", "a volumes file is .csv, .parquet or .xlsx"),
@@ -539,3 +560,28 @@ def test_what_a_page_was_given_is_never_written_to_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", refuse)
     for name, content in contents.items():
         assert read_mix(content, name).rows.equals(expected[name])
+
+
+def test_units_without_visits_are_counted_by_pool_and_kind_in_the_order_of_the_rows():
+    chance = random.Random(4)
+    lines = [
+        f"{chance.choice(('97110', '97140', '99213'))},{chance.randint(-2, 9) or 1},{chance.choice(('Lee', 'Kim', ''))},"
+        f"{chance.choice(('2025-01-05', '2025-02-03'))},{chance.choice(('', '', '', f'V{number}'))}"
+        for number in range(400)
+    ]
+    rows = read("CPT,Units,Provider,DOS,Visit", *lines).rows
+    alike = Mix(rows, {}).alike
+    seen: dict[tuple, int] = {}
+    sums: dict[tuple, int] = {}
+    for at, row in enumerate(rows.iter_rows(named=True)):
+        if row["visit"] is not None:
+            assert (alike.item[at], alike.before[at]) == (None, 0)
+            continue
+        key = (row["hcpcs"], row["provider"], row["service_date"])
+        assert alike.item[at] == seen.setdefault(key, len(seen))
+        assert alike.before[at] == sums.get(key, 0)
+        sums[key] = sums.get(key, 0) + row["units"]
+    assert alike.items["units"].to_list() == list(sums.values())
+    assert len(seen) == 18
+    one_each = Mix(rows.unique(["hcpcs", "provider", "service_date"], maintain_order=True), {}).alike
+    assert set(one_each.before) == {0}

@@ -11,9 +11,11 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from feecalc.analysis.levers import ProposedFactor, Volume
 from feecalc.analysis.mix import Mix, read_mix, samples
 from feecalc.analysis.packing import Packing
 from feecalc.analysis.revenue import ADDED, Basis, price
+from feecalc.analysis.scenarios import Scenario, save
 from feecalc.cli.revenue import revenue_command
 from feecalc.errors import InputError, NotLoadedError
 
@@ -376,7 +378,7 @@ def test_what_is_not_priced_is_counted_apart(opened):
 def test_charges_below_the_fee_are_told(opened):
     priced = price(mix("99213,2,100.00", "99214,1,500", header="CPT,Units,Charges"), Basis(date=ON), opened)
     less = priced.rows["allowed"][0] - 10000
-    assert any(f"In 1 rows the charge is below what Medicare allows, by ${less / 100:.2f} in all" in n for n in priced.notes)
+    assert any(f"In 1 row the charge is below what Medicare allows, by ${less / 100:.2f} in all" in n for n in priced.notes)
 
 
 def test_operations_without_visits_are_told(opened):
@@ -486,6 +488,50 @@ def test_what_if_by_command(clinic):
     floor = json.loads(run(clinic, "--year", 2026, "--zip", ALABAMA, "--json", "--no-work-floor").stdout)["totals"]
     assert Decimal(lower["allowed"]) < Decimal(law["allowed"])
     assert Decimal(floor["allowed"]) < Decimal(law["allowed"])
+
+
+def test_what_ifs_of_a_file_and_another_years_prices_by_command(clinic, tmp_path):
+    saved = tmp_path / "mine.toml"
+    save(saved, [Scenario("=Next year", (ProposedFactor(year=2027), Volume(percent=-10)))])
+    asked = ("--year", 2026, "--zip", ALABAMA)
+    said = run(clinic, *asked, "--what-ifs", saved, "--against", "2025D").stdout
+    for words in (
+        "What would change it",
+        "Prices of 2025D: the year pays $",
+        "proposed for 2027, not law",
+        "More or fewer services",
+    ):
+        assert words in said
+    answer = json.loads(run(clinic, *asked, "--what-ifs", saved, "--against", "2025", "--json").stdout)
+    law, last = (json.loads(run(clinic, "--year", y, "--zip", ALABAMA, "--json").stdout)["totals"] for y in (2026, 2025))
+    mine, prices = answer["what_ifs"]
+    assert (mine["name"], prices["name"]) == ("=Next year", "Prices of 2025")
+    for of in ("allowed", "received"):
+        *parts, total = [Decimal(row[of]) for row in prices["causes"]]
+        assert sum(parts) == total == Decimal(last[of]) - Decimal(law[of]) != 0
+    assert mine["totals"]["units"] == 54
+    out = tmp_path / "year.xlsx"
+    assert run(clinic, *asked, "--what-ifs", saved, "--out", out).exit_code == 0
+    book = openpyxl.load_workbook(out)
+    assert book.sheetnames == ["Table", "What-ifs", "=Next year", "Sources"]
+    assert all(cell.data_type != "f" for page in book for row in page.iter_rows() for cell in row)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--against", "soon"], "no release such as 2025D"),
+        (["--against", "1999A"], "no release such as 2025D"),
+        (["--against", "2031A"], "Loaded releases: "),
+        (["--against", "2031"], "Loaded years: "),
+        (["--against", "2025-02-30"], "not a date"),
+        (["--against", "2025", "--out", "year.csv"], "written to a workbook, .xlsx"),
+    ],
+)
+def test_what_ifs_that_cannot_be_asked(clinic, args, says):
+    result = run(clinic, "--year", 2026, *args)
+    assert isinstance(result.exception, InputError | NotLoadedError)
+    assert says in str(result.exception)
 
 
 def test_files_hold_no_formula(tmp_path):

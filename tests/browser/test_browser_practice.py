@@ -10,6 +10,13 @@ import feecalc
 
 SAMPLES = Path(feecalc.__file__).resolve().parent / "analysis" / "samples"
 
+# The tables of a printed page that reach beyond the column that they stand in.
+BEYOND = """
+() => [...document.querySelectorAll("section")]
+    .filter(part => part.querySelector("table").getBoundingClientRect().right > part.getBoundingClientRect().right + 1)
+    .map(part => part.innerText)
+"""
+
 
 def load(page, address: str, path: str = "revenue", then: str = "Medicare allows $") -> None:
     """Upload the sample as a person's own file, and confirm its columns."""
@@ -59,7 +66,7 @@ def test_a_practices_file_is_confirmed_priced_and_moved_to_another_year(address,
 
 
 def test_a_contract_is_added_and_compared(address, page, size, screenshots):
-    load(page, address, "contracts?prices=2025D", "What do your payers pay")
+    load(page, address, "contracts?prices=2025D&zip=35203", "What do your payers pay")
     choose(page, "Add a payer", "Commercial", exact=True)
     said = headline(page, "Commercial pays").replace("\u00a0", " ")
     assert said == "Commercial pays 100.0 % of what Medicare allows."
@@ -78,7 +85,7 @@ def test_a_contract_is_added_and_compared(address, page, size, screenshots):
 
 
 def test_the_files_of_a_year(address, page, browser, tmp_path):
-    load(page, address)
+    load(page, address, "revenue?zip=35203")
     book = openpyxl.load_workbook(io.BytesIO(download(page, "All tables, Excel")))
     assert book.sheetnames[0] == "By code"
     by_code = book["By code"]
@@ -94,5 +101,7 @@ def test_the_files_of_a_year(address, page, browser, tmp_path):
     print_page.write_bytes(download(page, "Page to print"))
     paper = browser.new_page()
     paper.goto(print_page.as_uri())
+    assert paper.locator("section table").count() >= 3
+    assert paper.evaluate(BEYOND) == []
     assert paper.pdf(format="Letter").count(b"/Type /Page\n") == 1
     paper.close()

@@ -1,5 +1,6 @@
 """Lines are told apart by kinds, and what was worked out for a kind is kept: neither may change any line's answer."""
 
+import datetime as dt
 import random
 
 import polars as pl
@@ -35,6 +36,15 @@ def test_numbers_tell_rows_apart_exactly_where_their_values_differ():
         places = sorted(set(first.values()))
         assert found.first.to_list() == places
         assert found.of_line.to_list() == [places.index(first[row]) for row in frame.rows()]
+
+
+def test_rows_that_all_differ_are_each_of_their_own_kind():
+    frame = pl.DataFrame({"a": ["x", "y", None], "day": [None, dt.date(2026, 1, 1), dt.date(2026, 1, 1)]})
+    found = kinds.tell_apart(kinds.as_categories(frame))
+    assert (found.of_line, found.first) == (None, None)
+    assert found.one_of_each(frame).equals(frame)
+    twice = kinds.tell_apart(kinds.as_categories(pl.concat([frame, frame.reverse()])))
+    assert twice.of_line.to_list() == [0, 1, 2, 2, 1, 0]
 
 
 @pytest.mark.parametrize("few", [0, 10**9], ids=["as many", "as few"])

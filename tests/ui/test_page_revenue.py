@@ -10,12 +10,13 @@ import pytest
 from driven import checked, click, headlines, plain, put, said, visit
 from streamlit.testing.v1 import AppTest
 
+from feecalc import locality
 from feecalc.analysis.levers import Volume
 from feecalc.analysis.mix import read_mix
 from feecalc.analysis.revenue import Basis, price
 from feecalc.analysis.scenarios import Scenario
 from feecalc.errors import InputError
-from feecalc.ui import practice, practice_sheet, practice_upload, practice_what_if, practice_workbook, words
+from feecalc.ui import practice, practice_answer, practice_sheet, practice_upload, practice_what_if, practice_workbook, words
 
 PAGE = "feecalc/ui/pages/revenue.py"
 # The therapy day whose amount is known to the cent: $98.97 allowed nationally on October 15, 2025.
@@ -115,6 +116,20 @@ def test_columns_are_confirmed_before_anything_is_priced():
     assert not page.get("vega_lite_chart")
     click(page, "Price these volumes")
     assert headlines(page)[0].startswith("At the prices of July 1, 2026 Medicare allows $")
+
+
+def test_columns_are_shown_with_their_first_values():
+    page = upload(visiting(), "CPT,Qty,Plan\n97110,40,\n97112,-3,\n97140,4,\nTotal,41,\n")
+    captions = [caption.value for caption in page.caption]
+    assert {"97110 · 97112 · 97140", "40 · -3 · 4", "no values"} <= set(captions)
+
+
+def test_a_code_without_an_amount_has_words_in_the_picture():
+    page = priced("CPT,Units\n97110,3\n97112,-2\nZZZZZ,4\n", prices="2025D")
+    _, data = pictures(page)[0]
+    texts = dict(pl.read_ipc_stream(data).select("label", "text").iter_rows())
+    assert texts["ZZZZZ"] == "no amount"
+    assert next(text for label, text in texts.items() if label.startswith("97112")).startswith("−$")
 
 
 def test_a_visit_is_priced_exactly():
@@ -378,7 +393,35 @@ def test_scenarios_survive_their_file():
         practice_what_if.of_bytes("mine.toml", b"feecalc_scenarios = 'x'")
 
 
+# Everywhere ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_year_is_priced_in_every_locality_when_it_is_asked_for():
+    page = sample(prices="2025D", zip="35203")
+    assert not any(b"Alaska" in data for _, data in pictures(page))
+    click(page, "Price them in every locality")
+    assert "109 payment localities; all services as if given there" in said(page)
+    assert "highest $" in said(page)
+    frame = next(f.value for f in page.dataframe if "state" in f.value.columns)
+    here = next(row for row in frame.to_dict("records") if (row["mac"], row["locality"]) == ("10112", "00"))
+    assert f"${here['allowed']:,}" in headlines(page)[0]
+    put(page, "text_input", "practice_zip", "94105")  # another place has the same country
+    assert "109 payment localities" in said(page)
+    put(page, "selectbox", "practice_prices", "2024C")
+    assert "payment localities;" not in said(page)
+
+
 # Files ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_built_where_the_boxes_can_be_read_no_longer(opened):
+    mix = read_mix(practice.SAMPLES_FOLDER / "family_practice.csv")
+    place = locality.Place("10112", "00", "Alabama", "AL")
+    asked_for = practice.Asked(place, at="at ZIP 35203 in Alabama")
+    of, answer = practice.Loaded("family", mix, 1), practice.Answer(price(mix, Basis(locality="10112-00"), opened))
+    book = openpyxl.load_workbook(io.BytesIO(practice_answer.book(of, answer, asked_for, {})))
+    assert "at ZIP 35203 in Alabama" in book["By code"]["A1"].value
+    assert b"at ZIP 35203 in Alabama" in practice_answer.printable(of, answer, asked_for, {})
 
 
 def test_the_workbook_that_calculates_holds_the_units_of_the_practice(opened):

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from feecalc.errors import FeecalcError
-from feecalc.ui import asked, practice, practice_answer, practice_upload, practice_what_if, shell, words
+from feecalc.ui import asked, practice, practice_answer, practice_places, practice_upload, practice_what_if, shell, words
 from feecalc.ui.address import Field
 from feecalc.ui.practice import HERE, Loaded
 from feecalc.ui.practice_answer import GROUPS
@@ -75,6 +75,7 @@ def _answer(of: Loaded, by: str, head: st.delta_generator.DeltaGenerator) -> Non
     practice_answer.without(answer, codes)
     practice_upload.left_out(of)
     practice_what_if.section(of, answer, asked_for, codes)
+    practice_places.section(of, answer, asked_for)
     practice_answer.work(of, answer, asked_for)
     practice_answer.source(of, answer, asked_for, codes)
 
