@@ -419,13 +419,12 @@ class OpenSchedule:
         columns SCHEDULE_COLUMNS, amounts as decimals, in the order of MAC, locality, code and modifier, as in CMS's files.
         Raises NotLoadedError, InputError.
         """
-        cents = self.fee_schedule_cents(release, locality, qp).with_columns(pl.col(SCHEDULE_KEYS).cast(pl.String))
-        return cents.sort("mac", "locality", "hcpcs", "modifier").with_columns(
-            dollars(pl.col(name)).alias(name) for name in SCHEDULE_AMOUNTS
+        return self.fee_schedule_cents(release, locality, qp).with_columns(
+            pl.col(SCHEDULE_KEYS).cast(pl.String), *(dollars(pl.col(name)).alias(name) for name in SCHEDULE_AMOUNTS)
         )
 
     def fee_schedule_cents(self, release: str | None = None, locality: str | None = None, qp: bool = False) -> pl.DataFrame:
-        """The same with amounts in cents (int64), in no particular order, its codes and places as enumerations.
+        """The same with amounts in cents (int64), its codes and places as enumerations.
 
         A million rows of text cost more to write than to price; an enumeration is a small integer until someone reads it.
         """
@@ -435,13 +434,15 @@ class OpenSchedule:
         return frame.select(SCHEDULE_COLUMNS).collect()
 
     def _grid(self, release: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The rows and places of a release with their texts enumerated, worked out once."""
+        """The rows and places of a release in order, with their texts enumerated, worked out once."""
         if release not in self._grids:
             tables = self.schedule.tables([release], zips=False)
             self._grids[release] = (
                 # RVUs as int64 once here, not a million times after the rows met the places.
-                _enumerated(tables.rows, ["hcpcs", "modifier", "status"]).with_columns(cs.integer().cast(pl.Int64)),
-                _enumerated(tables.gpci, ["release", "mac", "locality"]),
+                _enumerated(tables.rows, ["hcpcs", "modifier", "status"])
+                .sort("hcpcs", "modifier")
+                .with_columns(cs.integer().cast(pl.Int64)),
+                _enumerated(tables.gpci, ["release", "mac", "locality"]).sort("mac", "locality"),
             )
         return self._grids[release]
 

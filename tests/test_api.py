@@ -110,6 +110,12 @@ def test_a_schedule_of_one_locality(opened):
     assert not frame.select(pl.struct("hcpcs", "modifier").is_duplicated().any()).item()
 
 
+def test_a_schedule_stands_in_the_order_of_places_and_codes(opened):
+    whole = opened.fee_schedule("2026C", "all").select("mac", "locality", "hcpcs", "modifier")
+    assert whole.height > 1_000_000
+    assert whole.equals(whole.sort(pl.all()))
+
+
 def test_the_schedule_and_single_prices_are_the_same_engine(opened):
     frame = opened.fee_schedule("2025D", "national")
     sample = frame.sample(300, seed=7)

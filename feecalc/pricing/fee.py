@@ -98,28 +98,16 @@ def amounts(factor: pl.Expr, cap_work: str = "work") -> dict[str, pl.Expr]:
 
 
 def schedule(rows: pl.LazyFrame, gpci: pl.LazyFrame, factor: int) -> pl.LazyFrame:
-    """The fee schedule of one release: every payable row at every place given, amounts in cents, in no particular order.
+    """The fee schedule of one release: every payable row at every place given, amounts in cents.
 
-    Rows of status A, R or T that print RVUs; one row per code, modifier, MAC and locality.
+    Rows of status A, R or T that print RVUs; one row per code, modifier, MAC and locality, in the order of the places, and of
+    the rows at each place.
     """
     payable = rows.drop("release").filter(pl.col("status").cast(pl.String).is_in(PRICED_STATUSES) & has_rvus())
-    columns = amounts(pl.lit(factor, dtype=pl.Int64))
-    # Nine rows in ten have neither a cap nor a therapy amount: these four columns are not worked out for them.
-    special = is_capped() | is_therapy()
-    none = pl.lit(None, dtype=pl.Int64)
-    plain = {name: none if name.startswith(("opps_", "therapy_")) else column for name, column in columns.items()}
-    return pl.concat(
-        [
-            _with_percentages(gpci.join(payable.filter(special), how="cross").with_columns(**columns)),
-            _with_percentages(gpci.join(payable.filter(~special), how="cross").with_columns(**plain)),
-        ]
-    )
-
-
-def _with_percentages(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """The non-participating and limiting amounts, which start from the lower of fee and cap."""
+    grid = gpci.join(payable, how="cross", maintain_order="left_right").with_columns(**amounts(pl.lit(factor, dtype=pl.Int64)))
+    # The non-participating and limiting amounts start from the lower of fee and cap.
     paid = {setting: lower_of(setting, f"opps_{setting}") for setting in ("nonfacility", "facility")}
     limiting = int(policy.percentage("limiting_charge").percent)
-    return frame.with_columns(**{f"nonpar_{s}": nonparticipating(cents) for s, cents in paid.items()}).with_columns(
+    return grid.with_columns(**{f"nonpar_{s}": nonparticipating(cents) for s, cents in paid.items()}).with_columns(
         **{f"limiting_{s}": percent(pl.col(f"nonpar_{s}"), limiting) for s in paid}
     )
