@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from driven import visit
@@ -12,8 +13,13 @@ from starlette.formparsers import MultiPartParser
 CONTENT = b"CLP*A1*1*100*64~" * 200_000
 
 
+def uploaded() -> bytes:
+    """What the server reads of an upload: in a thread of its own, as a browser's test may keep an event loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, upload()).result()
+
+
 async def upload() -> bytes:
-    """What the server reads of an upload."""
     head = b'--end\r\nContent-Disposition: form-data; name="file"; filename="era.835"\r\n\r\n'
 
     async def body() -> AsyncIterator[bytes]:
@@ -33,6 +39,6 @@ def test_no_upload_is_put_into_a_temporary_file(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     monkeypatch.setattr(MultiPartParser, "spool_max_size", 1 << 20)
     with pytest.raises(FileNotFoundError):  # as the server would do it by itself
-        asyncio.run(upload())
+        uploaded()
     monkeypatch.setattr(MultiPartParser, "spool_max_size", kept)
-    assert asyncio.run(upload()) == CONTENT
+    assert uploaded() == CONTENT
