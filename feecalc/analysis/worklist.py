@@ -178,7 +178,7 @@ def sheets(variance: Variance, today: dt.date) -> list[Sheet]:
     totals, dollars_of = variance.totals, Variance.table_of
     money = ("expected_paid", "paid", "difference", "underpaid", "overpaid")
     summary = pl.DataFrame(
-        [(name.replace("_", " "), show(value) if value >= 0 else f"-{show(-value)}") if name in money else (name, f"{value:,}")
+        [(name.replace("_", " "), show(value)) if name in money else (name, f"{value:,}")
          for name, value in totals.items()],
         schema=["What", "Value"],
         orient="row",

@@ -49,4 +49,4 @@ def dollars(cents: pl.Expr) -> pl.Expr:
 
 def in_dollars(cents: int | None) -> str:
     """Cents as people read them, for sentences."""
-    return "no amount" if cents is None else f"-{money.show(-cents)}" if cents < 0 else money.show(cents)
+    return "no amount" if cents is None else money.show(cents)

@@ -169,9 +169,7 @@ def adjustment(text: str, number: int) -> tuple[str, str, int]:
 
 
 def _money(cents: int | None) -> str:
-    if cents is None:
-        return "not known"
-    return show(cents) if cents >= 0 else f"-{show(-cents)}"
+    return "not known" if cents is None else show(cents)
 
 
 # Pasted lines --------------------------------------------------------------------------------------------------------------
