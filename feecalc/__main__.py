@@ -1,5 +1,5 @@
 """`python -m feecalc`: the command line."""
 
-from feecalc.cli import main
+from feecalc.cli import run
 
-main()
+run()
