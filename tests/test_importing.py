@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from feecalc import paths
+from feecalc.analysis import postings
 from feecalc.api import OpenSchedule
 from feecalc.cms import catalogue
 from feecalc.errors import FeecalcError, RejectedError
 from feecalc.importing import build, import_file
-from feecalc.schedule import MANIFEST
+from feecalc.schedule import MANIFEST, Schedule
 
 ONE = "rvu24ar.zip"
 
@@ -133,6 +134,36 @@ def test_a_file_that_fails_its_checks_changes_nothing(cms_dir, home, tmp_path, c
         import_file(broken_copy(cms_dir, tmp_path, change))
     assert files_below(home) == {}
     assert OpenSchedule().schedule.release("2025A").origin == "built-in"
+
+
+def test_a_release_posted_again_says_what_it_changes_and_keeps_it(cms_dir, home, tmp_path):
+    posted_again = broken_copy(cms_dir, tmp_path, lambda t: t.replace("99213,,", "99213,,posted again ", 1))
+    served = Schedule.open()
+    same = import_file(posted_again)
+    told = postings.of_import(served, same.name, same.folder)
+    assert told.rows.is_empty()  # another description is no other figure
+    assert not (same.folder / postings.FILE).exists()
+    assert Schedule.open().release("2025A").manifest["replaces"] == {
+        "folder": "2025A", "origin": "built-in", "differences": 0,
+    }  # fmt: skip
+    assert postings.of_import(Schedule.open(), same.name, same.folder) is None
+
+    def cheaper(text):
+        row = next(line for line in text.splitlines() if line.startswith("G0008,"))
+        cells = row.split(",")
+        assert cells[3] == "X", row
+        return text.replace(row, ",".join([*cells[:3], "N", *cells[4:]]))
+
+    served = Schedule.open()
+    done = import_file(broken_copy(cms_dir, tmp_path, cheaper))
+    found = postings.of_import(served, done.name, done.folder)
+    assert [str(change) for change in found.changes if change.changed] == [
+        "pprrvu: 18,865 -> 18,865 rows; 0 new, 0 gone, 1 changed"
+    ]
+    assert (done.folder / postings.FILE).read_text().splitlines() == [
+        "table,row,what,column,before,after", "pprrvu,G0008,changed,status,X,N",
+    ]  # fmt: skip
+    assert found.said[-1] == "pprrvu G0008: status X -> N"
 
 
 def test_every_bad_row_is_reported(cms_dir, home, tmp_path):

@@ -4,17 +4,20 @@ CMS posts a release again under its name where it has found an error. The older 
 beside its tables lies `differences.csv`: what was new, gone or changed, column by column, in the units that CMS prints.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from feecalc import export, paths
 from feecalc.money import decimals
-from feecalc.schedule import Folder
+from feecalc.schedule import MANIFEST, Folder, Schedule
 
 FILE = "differences.csv"
+EXAMPLES = 5  # values told of what a posting changes; the file has all of them
 KEYS = {
     "pprrvu": ["hcpcs", "modifier"],
     "gpci": ["mac", "locality"],
@@ -56,6 +59,11 @@ class Differences:
     changes: tuple[Change, ...]
     rows: pl.DataFrame
 
+    @property
+    def said(self) -> list[str]:
+        """The counts by table and the first values that changed, in words."""
+        return [*map(str, self.changes), *self.examples(EXAMPLES)]
+
     def examples(self, count: int) -> list[str]:
         """The first values that changed, in words, and how many more there are."""
         changed = self.rows.filter(pl.col("what") == CHANGED)
@@ -72,6 +80,34 @@ class Differences:
         with paths.new_file(target) as scratch:
             scratch.write_bytes(export.csv_bytes(self.rows))
         return target
+
+
+def record(before: Folder, after: Folder) -> Differences:
+    """What `after` changes, kept beside its tables: the rows as FILE, and in its manifest what it replaces."""
+    differences = compare(before, after)
+    if differences.rows.height:
+        differences.write(after.path)
+    amend(after, replaces={"folder": before.path.name, "origin": before.origin, "differences": differences.rows.height})
+    return differences
+
+
+def of_import(served: Schedule, name: str, folder: Path) -> Differences | None:
+    """What a release that was just imported into `folder` changes of the one of its name that served before, kept beside it.
+
+    None where none did, where it is the same one, and for other files than releases.
+    """
+    before, now = served.releases.get(name), Schedule.open().releases.get(name)
+    if before is None or now is None or now.path != folder or before.path == folder:
+        return None
+    return record(before, now)
+
+
+def amend(folder: Folder, **more: Any) -> None:
+    """Add to a folder's manifest. The copy of it in memory stays as it was read."""
+    path = folder.path / MANIFEST
+    amended = json.loads(path.read_text(encoding="utf-8")) | more
+    with paths.new_file(path) as scratch:
+        scratch.write_text(json.dumps(amended, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def compare(before: Folder, after: Folder) -> Differences:

@@ -32,7 +32,6 @@ from feecalc.schedule import MANIFEST, Folder, Release, Schedule
 
 PATIENCE = 900.0  # seconds to wait for another refresh of the same data folder
 PLACES = {"release": "releases", "zip_locality": "zip", **dict.fromkeys(EDITS, "ncci")}
-EXAMPLES = 5  # values told of what a new posting changes; the file beside it has all of them
 PAYMENTS = "payment_amounts"  # among a manifest's checks: what was compared with CMS's own amounts, file by file
 Compared = dict[str, Any]
 CHECKED = ("pprrvu", "gpci", "anesthesia")  # what a whole release must hold, and hold as much of as the one before
@@ -307,21 +306,15 @@ class _Work:
         before, neighbour = self._compared(entry, staged)
         _check_rows(entry, staged, neighbour or before, notes)
         compared = self._check_release(entry, staged, neighbour, notes) if entry.kind == "release" else None
-        differences = None if before is None else postings.compare(before, staged)
         self._record(staged, files, compared)
-        if before is not None and differences is not None:
-            if differences.rows.height:
-                differences.write(staged.path)
-            _amend(
-                staged, replaces={"folder": before.path.name, "origin": before.origin, "differences": differences.rows.height}
-            )
+        differences = None if before is None else postings.record(before, staged)
         folder = _take_over(staged.path, place)
         notes += [str(note) for note in staged.manifest["notes"]]
         done = Outcome(entry.kind, entry.name, "added", entry.title, files[0].address, folder, tuple(notes))
         if before is None or differences is None:
             return done
         result = "reposted" if before.origin == "yours" else "added"
-        notes = [*differences.examples(EXAMPLES), *notes]
+        notes = [*differences.examples(postings.EXAMPLES), *notes]
         rows = folder / postings.FILE if differences.rows.height else None
         return replace(done, result=result, notes=tuple(notes), changes=differences.changes, differences=rows)
 
@@ -394,9 +387,9 @@ class _Work:
 
     def _record(self, staged: Folder, files: Sequence[Downloaded], compared: list[Compared] | None) -> None:
         """Keep in the staged manifest where the files came from, and how they compared with CMS's own amounts."""
-        _amend(staged, addresses=[self.client.url(file.address) for file in files])
+        postings.amend(staged, addresses=[self.client.url(file.address) for file in files])
         if compared is not None:
-            _amend(staged, checks={**staged.manifest["checks"], PAYMENTS: compared})
+            postings.amend(staged, checks={**staged.manifest["checks"], PAYMENTS: compared})
 
     # Checking ------------------------------------------------------------------------------------------------------------
 
@@ -536,14 +529,6 @@ def _differing_members(entry: Entry, files: Sequence[Downloaded]) -> list[str]:
 
 
 # The store ------------------------------------------------------------------------------------------------------------------
-
-
-def _amend(staged: Folder, **record: Any) -> None:
-    """Add to the manifest of what is staged. The folder's own copy of it stays as it was read."""
-    path = staged.path / MANIFEST
-    amended = json.loads(path.read_text(encoding="utf-8")) | record
-    with paths.new_file(path) as scratch:
-        scratch.write_text(json.dumps(amended, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _take_over(folder: Path, place: Path) -> Path:

@@ -11,7 +11,7 @@ import polars as pl
 import streamlit as st
 
 from feecalc import importing
-from feecalc.analysis import verify
+from feecalc.analysis import postings, verify
 from feecalc.analysis.verify import Verification
 from feecalc.errors import FeecalcError
 from feecalc.importing import Imported
@@ -85,6 +85,7 @@ def _add(uploads: Sequence[Any]) -> Added:
     with st.status("Reading …", expanded=False) as status, on_disk(uploads) as files:
         try:
             for one in importing.import_files(files):
+                postings.of_import(asked.schedule().schedule, one.name, one.folder)  # the tables above offer what it kept
                 done.append(one)
                 status.update(label=f"Added {one.name}; reading on …")
         except (FeecalcError, OSError) as error:
