@@ -18,7 +18,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 bench: $(VENV)/bench.stamp
-	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench.py $(ARGS)
 
 # Rebuild the built-in schedule from the zips in data/raw (or RAW=folder).
 RAW ?= data/raw
