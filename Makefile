@@ -43,7 +43,7 @@ $(VENV)/dev.stamp: $(VENV)/pip.stamp pyproject.toml
 	@touch $@ $(VENV)/test.stamp $(VENV)/app.stamp
 
 $(VENV)/bench.stamp: $(VENV)/pip.stamp pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev,bench,spark]'
 	@touch $@ $(VENV)/dev.stamp $(VENV)/test.stamp $(VENV)/app.stamp
 
 clean:
