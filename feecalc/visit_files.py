@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from feecalc import pasted
 from feecalc.errors import InputError
 from feecalc.money import to_cents, to_dollars
 from feecalc.visit import Item, Visit, to_dict
@@ -153,9 +154,8 @@ def read_pasted(text: str) -> tuple[list[Item], list[str]]:
     With a heading, columns go by their names; without one, the columns are code and minutes. Nothing is guessed: a row that
     cannot be read is told and left out.
     """
-    rows = [_cells(line) for line in text.splitlines() if line.strip()]
-    names = {_plain(cell): place for place, cell in enumerate(rows[0])} if rows else {}
-    places = {column: names[alias] for column, aliases in COLUMNS.items() for alias in aliases if alias in names}
+    rows = [pasted.cells(line, "\t;,") for line in text.splitlines() if line.strip()]
+    places = pasted.columns(rows[0], COLUMNS) if rows else {}
     headed = "hcpcs" in places
     if not headed:
         places = {"hcpcs": 0, "minutes": 1}
@@ -168,16 +168,6 @@ def read_pasted(text: str) -> tuple[list[Item], list[str]]:
         except InputError as error:
             problems.append(f"Row {number}: {error}")
     return items, problems
-
-
-def _cells(line: str) -> list[str]:
-    """The cells of a row: parted by tabs, else semicolons, else commas, else blanks."""
-    mark = next((mark for mark in ("\t", ";", ",") if mark in line), None)
-    return [cell.strip() for cell in line.split(mark)]
-
-
-def _plain(cell: str) -> str:
-    return re.sub(r"[^a-z]", "", cell.lower())
 
 
 def _pasted(cells: Mapping[str, str]) -> Item:

@@ -63,6 +63,7 @@ def test_what_a_file_does_not_say_and_what_is_not_read_is_told():
     assert "Not read, and given back as they came: how many" in bare
     assert not any("'pos'" in note for note in bare)
     assert Columns.of(["claim_id", "hcpcs", "service_date", "pos", "units"]).notes == ()
+    assert Columns.of(["CPT", "Procedure"]).of_contract == {"hcpcs": "CPT"}  # a procedure may be named in words
 
 
 def test_modifiers_in_several_columns_keep_the_order_of_their_numbers():

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "feecalc"
 
 # From the ground up. A module may import from its own floor's package and from the floors below it.
 FLOORS = [
-    {"feecalc", "columns", "money", "errors", "paths", "notices", "likeness"},
+    {"feecalc", "columns", "money", "errors", "paths", "notices", "likeness", "pasted"},
     {"policy"},
     {"cms"},
     {"schedule", "export", "coverage"},

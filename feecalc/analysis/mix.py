@@ -251,14 +251,14 @@ class _Reader:
         kept = read.filter(pl.col("hcpcs").is_not_null() & pl.col("units").is_not_null())
         nothing = int((kept["units"] == 0).sum())
         if nothing:
-            self.notes.append(f"A volume of 0 in {_counted(nothing)}")
+            self.notes.append(f"A volume of 0 in {counted(nothing)}")
         rows = kept.filter(pl.col("units") != 0).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         if rows.is_empty():
             raise InputError(self.why_nothing())
         back = rows.filter(pl.col("units") < 0)
         if back.height:
             self.notes.append(
-                f"Units are taken back in {_counted(back.height)} ({-int(back['units'].sum()):,} in all): "
+                f"Units are taken back in {counted(back.height)} ({-int(back['units'].sum()):,} in all): "
                 f"{_rows(back['row'])}; they are counted against the others"
             )
         return Mix(rows, dict(self.columns), tuple(self.notes), self.rejected())
@@ -315,7 +315,7 @@ class _Reader:
         frame, code = self.frame, self.columns["hcpcs"]
         names = [name for name in frame.columns if name != ROW]
         blank = frame.select(pl.all_horizontal(pl.col(names) == ""))[names[0]]
-        self.notes += [f"Blank: {_counted(int(blank.sum()))} passed over"] if blank.any() else []
+        self.notes += [f"Blank: {counted(int(blank.sum()))} passed over"] if blank.any() else []
         frame = frame.filter(~blank)
         labels = [name for name in names if name not in self.of_numbers()]
         total = pl.Series([False], dtype=pl.Boolean).new_from_index(0, frame.height)
@@ -508,7 +508,8 @@ class _Reader:
 NO_YEAR = "no year"
 
 
-def _counted(rows: int) -> str:
+def counted(rows: int) -> str:
+    """1 row, 1,200 rows."""
     return "1 row" if rows == 1 else f"{rows:,} rows"
 
 

@@ -23,7 +23,7 @@ import polars as pl
 from feecalc import locality as places
 from feecalc import policy
 from feecalc.analysis.alike import numbered
-from feecalc.analysis.mix import Mix
+from feecalc.analysis.mix import Mix, counted
 from feecalc.analysis.packing import Packing, Pools
 from feecalc.analysis.what_if import altered
 from feecalc.api import OpenSchedule
@@ -547,7 +547,7 @@ def _notes(mix: Mix, basis: Basis, rows: pl.DataFrame, worked: _Worked, therapy:
         notes.append("Place: each row's own, else the national amount." if has_place else "Place: national amount.")
     unset = int(rows.select((pl.col("setting").is_null() & pl.col("pos").is_null()).sum()).item())
     if unset:
-        notes.append(f"Setting: {basis.setting} in {_counted(unset)} without a setting or a place of service.")
+        notes.append(f"Setting: {basis.setting} in {counted(unset)} without a setting or a place of service.")
     notes.append(
         f"Practitioners: paid in full, as physicians or therapists{'' if basis.participating else ', who do not participate'}; "
         f"{'' if basis.qp else 'not '}Qualifying APM Participants. Patients: the deductible is met."
@@ -580,11 +580,7 @@ def _notes(mix: Mix, basis: Basis, rows: pl.DataFrame, worked: _Worked, therapy:
     if below.height:
         less = int((below["allowed"] - below["charge"]).sum())
         notes.append(
-            f"In {_counted(below.height)} the charge is below what Medicare allows, by {show(less)} in all. Medicare pays the "
+            f"In {counted(below.height)} the charge is below what Medicare allows, by {show(less)} in all. Medicare pays the "
             "lower of the two; the amounts here are before that."
         )
     return notes
-
-
-def _counted(rows: int) -> str:
-    return "1 row" if rows == 1 else f"{rows:,} rows"

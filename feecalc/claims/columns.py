@@ -17,7 +17,7 @@ ALIASES = {
     "claim_id": ("claim", "claim number", "claim no"),
     "line": ("line number", "line no", "claim line"),
     "service_date": ("date of service", "dos", "svc date"),
-    "hcpcs": ("cpt", "cpt code", "hcpcs code", "cpt/hcpcs", "hcpcs/cpt", "procedure", "procedure code", "proc code"),
+    "hcpcs": ("cpt", "cpt code", "hcpcs code", "cpt/hcpcs", "hcpcs/cpt", "procedure code", "proc code"),
     "modifiers": ("modifier", "mods", "mod"),
     "units": ("unit", "service units", "units of service", "days or units", "qty", "quantity"),
     "pos": ("place of service", "place of service code", "pos code"),

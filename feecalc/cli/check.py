@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # what it needs is imported when the command runs
 
     from feecalc.analysis.paid_files import Held
     from feecalc.analysis.variance import Variance
+    from feecalc.api import OpenSchedule
 
 SHOWN = 15
 TOTALS = ["cause", "payer", "code", "month", "practitioner", "outcome", "action"]
@@ -111,7 +112,7 @@ def check_command(
     for said in [*held.refused, *_problems(held)]:
         click.echo(f"feecalc: {said}", err=True)
     if out is not None:
-        _write(found, held, out, on, listed)
+        _write(found, held, out, on, opened, listed)
         click.echo(f"{found.headline}\nWritten to {out}", err=True)
     if claim is not None:
         click.echo(letter(found, _number(found, claim), opened, on))
@@ -136,16 +137,15 @@ def _problems(held: "Held") -> list[str]:
     return said
 
 
-def _write(found: "Variance", held: "Held", target: Path, on: "dt.date", listed: bool) -> None:
+def _write(found: "Variance", held: "Held", target: Path, on: "dt.date", opened: "OpenSchedule", listed: bool) -> None:
     """Everything as a workbook; else the lines as a table, or the worklist where that is asked for."""
     from feecalc import export
     from feecalc.analysis.worklist import worklist, write
-    from feecalc.api import open_schedule
 
     if listed and target.suffix.lower() != ".xlsx":
         export.write(found.table_of(worklist(found, on)), target)
     else:
-        write(found, target, on, open_schedule(), held.remittance)
+        write(found, target, on, opened, held.remittance)
 
 
 def _read(files: tuple[Path, ...], chosen: tuple[str, ...]) -> "Held":

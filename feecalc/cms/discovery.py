@@ -20,7 +20,7 @@ from feecalc.errors import FeecalcError
 
 CMS_HOSTS = {"www.cms.gov", "cms.gov"}
 QUARTER_STARTS = (1, 4, 7, 10)
-MOST_LEAVES = 20  # of one listing: CMS's longest has some ten
+MOST_LEAVES = 20  # of one listing: a pager that leads in circles, or on without end, is left there
 POSTED = re.compile(r"(?:updated|posted|revised)[-_/ ]*(\d{1,2})[-_/]?(\d{2})[-_/]?(20\d{2})")
 
 

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -55,7 +56,8 @@ def weakest(standings: list[str]) -> str:
 def in_force(percent: Fraction | str, start: date | None = None) -> str:
     """A percentage of law, and since when it holds, in words."""
     since = f" since {start}" if start else ""
-    return f"{float(Fraction(percent)):g} percent{since}"
+    exact = Fraction(percent)
+    return f"{(Decimal(exact.numerator) / exact.denominator).normalize():f} percent{since}"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ A trace adds up: each step begins where the one before it ended, the first at no
 between percentages are exact, and one step rounds them, as the engine does.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -17,6 +17,7 @@ from feecalc.money import FACTOR_SCALE, GPCI_SCALE, RVU_SCALE, show
 from feecalc.pricing import modifiers
 from feecalc.pricing.diagnostics import TECHNICAL_RULE
 from feecalc.pricing.shares import BILATERAL, CUT, PARTICIPATION, RANK, ROLE, SPLIT, WHO
+from feecalc.schedule import NATIONAL
 
 Row = Mapping[str, Any]  # a row of engine.work_out
 
@@ -309,7 +310,7 @@ def _by_parts(path: Trace, row: Row) -> None:
     given = [c for c in ("FX", "FY", "CT") if row[f"m_{c.lower()}"]]
     if given:
         entry = modifiers.registry()[given[0]]
-        rule = f"{', '.join(given)}: {float((1 - cut) * 100):g} percent off the technical part."
+        rule = f"{', '.join(given)}: {policy.in_force((1 - cut) * 100)} off the technical part."
         value = "; ".join(f"{code}: {_cut_in_force(code, row)}" for code in given)
         path.to((fixed + capped_tc * cut + paid_pc) * own, "technology", rule, entry["source"], entry["standing"], value=value)
 
@@ -409,9 +410,22 @@ def _falls(traces: Iterable[Sequence[Step]]) -> list[Fall]:
     return [Fall(LABELS.get(name, name), change, is_total=False, carc=codes[name]) for name, change in sums.items() if change]
 
 
+def _unseen(row: Row) -> Iterator[tuple[str, str]]:
+    """What a priced line rests on and no step shows (policy/grounds.toml): standing and sentence."""
+    said = policy.load("grounds")
+    if row["_units"] > 1:
+        yield said["units"]["standing"], said["units"]["sentence"]
+    if row["_locality"] == NATIONAL:
+        yield said["national"]["standing"], said["national"]["sentence"]
+    for code in row["mods"].split():
+        if (entry := modifiers.registry()[code])["kind"] == "informational":
+            yield entry["standing"], f"{said['informational']['sentence']}{code}."
+
+
 def confidence(row: Row, taken: list[Step], raised: list[str]) -> Confidence:
     """The weakest standing of the steps, the flags and the place of service; its reasons weakest first."""
     grounds: list[tuple[str, str]] = [(s.standing, s.rule) for s in taken]
+    grounds += _unseen(row) if row.get("_reason") is None else []
     all_flags = policy.load("flags")["flag"]
     grounds += [(all_flags[name]["standing"], all_flags[name]["sentence"]) for name in raised]
     if row.get("_reason") is not None:

@@ -48,6 +48,25 @@ def test_an_answer_is_as_sure_as_its_weakest_step(explained):
         assert line["because"], line
 
 
+@pytest.mark.parametrize(
+    ("asked", "standing", "because"),
+    [
+        ({}, "verified", "Reproduced from CMS's own payment files."),
+        ({"units": 2}, "assumed", "One unit's amount is rounded to cents, then multiplied by the units."),
+        ({"locality": "national"}, "assumed", "National amounts use 1.000 for all three GPCIs."),
+        ({"modifiers": "25"}, "assumed", "The modifier changes nothing of the allowed amount: 25."),
+    ],
+)
+def test_what_no_step_shows_counts_for_how_sure_an_amount_is(opened, asked, standing, because):
+    quote = opened.price("99213", **({"locality": "10112-00", "date": "2025-10-15"} | asked))
+    assert (quote.confidence.standing, quote.confidence.because) == (standing, (because,))
+
+
+def test_a_line_without_an_amount_rests_on_its_reason_alone(opened):
+    quote = opened.price("97010", units=2, modifiers="ZZ", locality="national", date="2025-10-15")
+    assert quote.confidence.because == (policy.reasons()[quote.reason].sentence,)
+
+
 def values(opened, code: str, **more) -> dict[str, str]:
     """The numbers of law in the trace of one code, by step."""
     frame = pl.DataFrame({"hcpcs": [code], **{name: [value] for name, value in ({"locality": "national"} | more).items()}})

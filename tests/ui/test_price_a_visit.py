@@ -95,7 +95,7 @@ def test_the_therapy_day():
     assert ":gray[$13.92 less (therapy: later units at half practice expense)]" in line_table(page)[1][0]
     assert "60 timed minutes make 4 units" in text
     assert "$2,311.03 left of the KX threshold of $2,410.00" in text
-    assert "How sure, the amounts: sourced." in text
+    assert "How sure, the amounts: assumed." in text  # of two units, at national GPCIs, with GP
     assert "How sure, the units: assumed." in text
     assert "code pairs of 2025Q4" in " ".join(e.label for e in page.expander)
 

@@ -30,7 +30,7 @@ async def upload() -> bytes:
 
     headers = Headers({"content-type": "multipart/form-data; boundary=end"})
     form = await MultiPartParser(headers, body()).parse()
-    return await form["file"].read()  # type: ignore[union-attr]
+    return await form["file"].read()
 
 
 def test_no_upload_is_put_into_a_temporary_file(monkeypatch, tmp_path):

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from feecalc import policy
+from feecalc import pasted, policy
 from feecalc.analysis.remittance.frames import UNIT_SCALE
 from feecalc.analysis.variance import codes
 from feecalc.analysis.variance.checking import check
@@ -174,6 +174,7 @@ def _money(cents: int | None) -> str:
 
 # Pasted lines --------------------------------------------------------------------------------------------------------------
 
+MARKS = "\t;"  # a comma stands in amounts and between adjustments
 PASTED = ("code", "units", "billed", "allowed", "paid", "adjusted", "remarks")
 # How the columns are headed, letters alone. Deductible and coinsurance become adjustments.
 HEADINGS = {
@@ -223,14 +224,13 @@ def read_pasted(text: str) -> tuple[list[dict[str, str]], list[str]]:
 
 
 def _cells(row: str) -> list[str]:
-    mark = "\t" if "\t" in row else ";"
-    return [cell.strip() for cell in row.split(mark)]
+    """The cells of a row; a printed line is parted by blanks alone, and stays whole."""
+    return pasted.cells(row, MARKS) if any(mark in row for mark in MARKS) else [row]
 
 
 def _headings(row: str) -> dict[str, int]:
     """Where a heading has which column; nothing where the row is none."""
-    names = {re.sub(r"[^a-z]", "", cell.lower()): place for place, cell in enumerate(_cells(row))}
-    places = {name: names[one] for name, several in HEADINGS.items() for one in several if one in names}
+    places = pasted.columns(_cells(row), HEADINGS)
     return places if {"code", "paid"} <= set(places) else {}
 
 

@@ -176,10 +176,7 @@ def _sets(switches: Sequence[Switch], size: int) -> list[tuple[Switch, tuple[Swi
     among = switches if size == 2 else [one for one in switches if one.of_claim]
     found = []
     for members in combinations(among, size):
-        both: Switch | None = members[0]
-        for one in members[1:]:
-            both = both.beside(one) if both is not None else None
-        if both is not None:
+        if (both := _joined(members)) is not None:
             found.append((both, members))
     return found
 
@@ -211,21 +208,19 @@ def _steps(
     found = firm.select("switch", "row")
     size = len(sets[0][1])
     for count in range(1, size):
-        part = {number: _joined(sets[number][1][:count]) for number in numbers}
-        allowed = board.allowed(list(part.values()), lines)
+        parts = [both for number in numbers if (both := _joined(sets[number][1][:count])) is not None]
+        allowed = board.allowed(parts, lines)
         number = pl.col("switch").replace_strict(range(len(numbers)), numbers, return_dtype=pl.UInt32)
         allowed = allowed.select(number.alias("switch"), "row", pl.col("allowed").alias(f"after_{count}"))
         found = found.join(allowed, on=["switch", "row"], how="left", maintain_order="left")
     return found.select("switch", "row", before=pl.concat_list(f"after_{count}" for count in range(1, size)))
 
 
-def _joined(members: Sequence[Switch]) -> Switch:
-    """Members of a set as one switch."""
-    both = members[0]
+def _joined(members: Sequence[Switch]) -> Switch | None:
+    """Several switches as one; None where two of them change the same thing."""
+    both: Switch | None = members[0]
     for one in members[1:]:
-        more = both.beside(one)
-        assert more is not None  # the set has them together
-        both = more
+        both = both.beside(one) if both is not None else None
     return both
 
 

@@ -299,7 +299,7 @@ def _charge() -> pl.Expr:
 
 def _as_charged(number: int, switch: Switch, lines: pl.DataFrame) -> pl.DataFrame:
     """The charges of the lines that a switch can concern, as what it allows."""
-    concerned = lines.filter(switch.only if switch.only is not None else pl.lit(value=True))
+    concerned = lines if switch.only is None else lines.filter(switch.only)
     return concerned.select(pl.lit(number, dtype=pl.UInt32).alias("switch"), "row", allowed=_charge())
 
 
