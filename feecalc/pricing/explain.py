@@ -146,7 +146,8 @@ def _factor_in_force(row: Row) -> str:
     """The line's conversion factor, and from when to when it is the law's; a proposed one has no dates."""
     found = policy.conversion_factor(row["_date"]) if row["_date"] else None
     dates = f", {found.start} to {found.end}" if found and row["_factor"] in (found.factor, found.qp) else ""
-    return f"conversion factor {decimal(row['_factor'], FACTOR_SCALE)}{dates}; RVUs and GPCIs of release {row['release']}"
+    figures = "RVUs" if row["_locality"] == NATIONAL else "RVUs and GPCIs"
+    return f"conversion factor {decimal(row['_factor'], FACTOR_SCALE)}{dates}; {figures} of release {row['release']}"
 
 
 def formula(row: Mapping[str, Any], pe: int, pe_percent: int = 100) -> str:

@@ -76,8 +76,10 @@ def values(opened, code: str, **more) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("code", "step", "value", "more"),
     [
-        ("97110", "fee", "conversion factor 32.3465, 2025-01-01 to 2025-12-31; RVUs and GPCIs of release 2025D", {}),
-        ("99213", "fee", "conversion factor 33.5675, 2026-01-01 to 2026-12-31; RVUs and GPCIs of release 2026C",
+        ("97110", "fee", "conversion factor 32.3465, 2025-01-01 to 2025-12-31; RVUs of release 2025D", {}),
+        ("97110", "fee", "conversion factor 32.3465, 2025-01-01 to 2025-12-31; RVUs and GPCIs of release 2025D",
+         {"locality": "10112-00"}),
+        ("99213", "fee", "conversion factor 33.5675, 2026-01-01 to 2026-12-31; RVUs of release 2026C",
          {"qp": True, "service_date": dt.date(2026, 8, 1)}),
         ("97110", "therapy_units", "50 percent since 2013-04-01", {"units": 2}),
         ("27447", "both_sides", "150 percent since 1992-01-01", {"modifiers": "50"}),
